@@ -1,0 +1,47 @@
+// From ONNX bytes to a Graph that a .pleat file holds. convert.cc is the page that names every
+// stage in order.
+#ifndef PLEAT_CONVERTER_CONVERT_H_
+#define PLEAT_CONVERTER_CONVERT_H_
+
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "runtime/graph.h"
+
+namespace pleat::converter {
+
+struct ConvertOptions {
+  // Sizes for graph inputs by name, replacing what the model declares; kUnknownDim leaves one open.
+  std::map<std::string, runtime::Shape> input_shapes;
+  // Folder that external data lives in; empty: a model with external data is refused.
+  std::string folder;
+  bool fold = true;  // false: every affine step stays one of its own
+  // Stops after the pass of this name; empty: all of them run.
+  std::string stop_after;
+  // Called with the name and result of every stage when set.
+  std::function<void(const std::string& stage, const runtime::Graph&)> on_stage;
+};
+
+// The network as the file states it: imported and checked, nothing folded, channels first. This is
+// what `verify` runs in double. Graph::batch_norms lists every BatchNormalization.
+runtime::Result<runtime::Graph> ImportOnnx(std::span<const std::byte> bytes,
+                                           const ConvertOptions& options);
+
+// The network as Pleat runs it: constants evaluated, batch norms folded, activations fused,
+// channels last. Graph::batch_norms says what became of each.
+runtime::Result<runtime::Graph> ConvertOnnx(std::span<const std::byte> bytes,
+                                            const ConvertOptions& options);
+
+// ImportOnnx / ConvertOnnx of a file; its folder serves for external data.
+runtime::Result<runtime::Graph> ImportOnnxFile(const std::string& path, ConvertOptions options);
+runtime::Result<runtime::Graph> ConvertOnnxFile(const std::string& path, ConvertOptions options);
+
+// The passes that follow ImportOnnx, on a graph of any origin.
+runtime::Status RunPasses(runtime::Graph& graph, const ConvertOptions& options);
+
+}  // namespace pleat::converter
+
+#endif  // PLEAT_CONVERTER_CONVERT_H_

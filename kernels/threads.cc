@@ -1,0 +1,54 @@
+#include "kernels/threads.h"
+
+#include <pthreadpool.h>
+
+#include <atomic>
+
+namespace pleat::kernels {
+
+struct ThreadPool::Impl {
+  pthreadpool_t pool = nullptr;
+  ~Impl() {
+    if (pool != nullptr) pthreadpool_destroy(pool);
+  }
+};
+
+ThreadPool::ThreadPool(int threads) : impl_(std::make_unique<Impl>()) {
+  if (threads <= 1) return;
+  impl_->pool = pthreadpool_create(static_cast<size_t>(threads));
+  if (impl_->pool != nullptr) {
+    threads_ = static_cast<int>(pthreadpool_get_threads_count(impl_->pool));
+  }
+}
+
+ThreadPool::~ThreadPool() = default;
+
+namespace {
+
+struct Loop {
+  std::atomic<size_t> next{0};
+  size_t count;
+  ThreadPool::Body body;
+  void* context;
+};
+
+void RunSlot(void* argument, size_t slot) {
+  auto* loop = static_cast<Loop*>(argument);
+  for (size_t index; (index = loop->next.fetch_add(1, std::memory_order_relaxed)) < loop->count;) {
+    loop->body(loop->context, index, slot);
+  }
+}
+
+}  // namespace
+
+void ThreadPool::Run(size_t count, Body body, void* context) {
+  if (threads_ == 1 || count <= 1) {
+    for (size_t index = 0; index < count; ++index) body(context, index, 0);
+    return;
+  }
+  Loop loop{.count = count, .body = body, .context = context};
+  pthreadpool_parallelize_1d(impl_->pool, RunSlot, &loop, static_cast<size_t>(threads_),
+                             PTHREADPOOL_FLAG_YIELD_WORKERS);
+}
+
+}  // namespace pleat::kernels

@@ -1,0 +1,54 @@
+// The .pleat file, little-endian:
+//   0   8 bytes   magic "\x89PLEAT\r\n"
+//   8   4 bytes   format version (1)
+//   12  4 bytes   required features, a bit set (0); a reader refuses bits it does not know
+//   16  8 bytes   graph_offset, 24  8 bytes  graph_bytes    FlatBuffers, see pleat.fbs
+//   32  8 bytes   weights_offset, 40  8 bytes  weights_bytes   a multiple of 64
+//   48  8 bytes   XXH3 of bytes [graph_offset, graph_offset + graph_bytes)
+//   56  8 bytes   XXH3 of the weights
+//   64  8 bytes   XXH3 of bytes [0, 64)
+//   72 ..         zero up to graph_offset (128)
+// graph, zero padding to a multiple of 64, weights; the file ends with the weights. Constants lie
+// in the weights at 64-byte-aligned offsets, in the order of Graph.values, without holes beyond the
+// zero padding between them. Written bytes depend on the graph alone.
+#ifndef PLEAT_RUNTIME_MODEL_FILE_H_
+#define PLEAT_RUNTIME_MODEL_FILE_H_
+
+#include <span>
+#include <string>
+
+#include "runtime/graph.h"
+
+namespace pleat::runtime {
+
+inline constexpr uint32_t kFormatVersion = 1;
+
+// True when the bytes begin as a .pleat file does.
+bool LooksLikeModelFile(std::span<const std::byte> bytes);
+
+// REQUIRES: CheckGraph(graph) passes.
+std::string SerializeGraph(const Graph& graph);
+
+struct ReadOptions {
+  bool verify_weights = true;  // checksum of the weights; the graph's is always checked
+};
+
+// Believes nothing: header, checksums, FlatBuffers verifier, ranges, CheckGraph and InferGraph.
+// Constants borrow from `bytes`, kept alive by `owner`.
+Result<Graph> ParseGraph(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
+                         const ReadOptions& options = {});
+
+// A file in memory, read-only and mapped where possible.
+struct MappedFile {
+  std::span<const std::byte> bytes;
+  std::shared_ptr<const void> owner;
+};
+Result<MappedFile> MapFile(const std::string& path);
+
+// Writes beside the target, syncs, renames over it, syncs the folder: the target is the old file,
+// or the new one, never a part. Leaves nothing behind on failure.
+Status WriteFileAtomically(const std::string& path, std::span<const std::byte> bytes);
+
+}  // namespace pleat::runtime
+
+#endif  // PLEAT_RUNTIME_MODEL_FILE_H_
