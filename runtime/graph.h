@@ -88,7 +88,7 @@ struct Graph {
 Status CheckGraph(const Graph& graph);
 
 // One line a node, as people read it:
-//   %y = Conv(%x, %w, %b) kernel=[3,3] ... : float32[1,8,14,14]
+//   %y: float32[1,8,14,14] = Conv(%x, %w, %b)
 std::string GraphText(const Graph& graph);
 
 // Fills the type of every value a node makes, from the inputs' types on. Constants that follow from

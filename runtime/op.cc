@@ -1,5 +1,6 @@
 #include "runtime/op.h"
 
+#include <algorithm>
 #include <array>
 
 #include "runtime/ops/ops.h"
@@ -27,6 +28,9 @@ Result<std::vector<Tensor>> EvaluateNode(const Node& node, std::span<const Tenso
   std::vector<Tensor> values(node.outputs.size());
   InferContext infer{node, types, inputs, output_types, values};
   PLEAT_RETURN_IF_ERROR(rule.infer(infer));
+  if (std::all_of(values.begin(), values.end(), [](const Tensor& t) { return !t.empty(); })) {
+    return values;
+  }
   for (const Type& type : output_types) {
     if (!type.Known()) return Unsupported("the output's shape depends on data");
     PLEAT_RETURN_IF_ERROR(CheckType(type));

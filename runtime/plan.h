@@ -3,8 +3,9 @@
 #ifndef PLEAT_RUNTIME_PLAN_H_
 #define PLEAT_RUNTIME_PLAN_H_
 
-#include <functional>
+#include <deque>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,7 @@ struct Step {
   std::vector<std::string> refusals;
   std::vector<ValueId> inputs;  // operands in the kernel's order
   std::vector<ValueId> outputs;
-  size_t scratch_bytes = 0;
+  size_t scratch_offset = 0;  // into the arena
   double multiply_adds = 0;
 };
 

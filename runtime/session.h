@@ -35,7 +35,6 @@ class Model {
  private:
   Model() = default;
   Graph graph_;
-  std::shared_ptr<const void> mapping_;
 };
 
 // One caller's memory for running a model. Not to be used by two threads at once; make one each.

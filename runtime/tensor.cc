@@ -79,9 +79,8 @@ Tensor Tensor::Make(ElementType element, Shape shape) {
   void* memory = std::aligned_alloc(64, std::max<size_t>(bytes, 64));
   PLEAT_CHECK(memory != nullptr, "out of memory");
   std::memset(memory, 0, std::max<size_t>(bytes, 64));
-  tensor.owner_ = std::shared_ptr<const void>(memory, [](const void* p) {
-    std::free(const_cast<void*>(p));
-  });
+  tensor.owner_ =
+      std::shared_ptr<const void>(memory, [](const void* p) { std::free(const_cast<void*>(p)); });
   tensor.data_ = memory;
   return tensor;
 }

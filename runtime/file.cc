@@ -1,0 +1,89 @@
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "runtime/model_file.h"
+
+namespace pleat::runtime {
+namespace {
+
+std::string ErrorText(const std::string& path, const char* action) {
+  return path + ": cannot " + action + ": " + std::strerror(errno);
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+  bool ok() const { return fd_ >= 0; }
+  // Closes now, so that a late write error is seen.
+  bool Close() {
+    const int fd = fd_;
+    fd_ = -1;
+    return close(fd) == 0;
+  }
+
+ private:
+  int fd_;
+};
+
+bool WriteAll(int fd, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(fd, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return false;
+    bytes = bytes.subspan(static_cast<size_t>(written));
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<MappedFile> MapFile(const std::string& path) {
+  Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file.ok()) return IoError(ErrorText(path, "open"));
+  struct stat info;
+  if (fstat(file.get(), &info) != 0) return IoError(ErrorText(path, "stat"));
+  if (!S_ISREG(info.st_mode)) return IoError(path + ": not a regular file");
+  const auto bytes = static_cast<size_t>(info.st_size);
+  if (bytes == 0) return MappedFile{};
+  void* mapped = mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  if (mapped == MAP_FAILED) return IoError(ErrorText(path, "map"));
+  std::shared_ptr<const void> owner(
+      mapped, [bytes](const void* p) { munmap(const_cast<void*>(p), bytes); });
+  return MappedFile{{static_cast<const std::byte*>(mapped), bytes}, std::move(owner)};
+}
+
+Status WriteFileAtomically(const std::string& path, std::span<const std::byte> bytes) {
+  const size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  struct stat info;
+  if (stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
+    return IoError(path + ": exists and is not a regular file");
+  }
+  std::string temporary = path + ".XXXXXX";
+  Descriptor file(mkostemp(temporary.data(), O_CLOEXEC));
+  if (!file.ok()) return IoError(ErrorText(path, "create"));
+  const mode_t mask = umask(0);
+  umask(mask);
+  if (fchmod(file.get(), 0666 & ~mask) != 0 || !WriteAll(file.get(), bytes) ||
+      fsync(file.get()) != 0 || !file.Close() || rename(temporary.c_str(), path.c_str()) != 0) {
+    const Status status = IoError(ErrorText(path, "write"));
+    unlink(temporary.c_str());
+    return status;
+  }
+  Descriptor parent(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (parent.ok()) fsync(parent.get());
+  return Status::Ok();
+}
+
+}  // namespace pleat::runtime

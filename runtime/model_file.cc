@@ -1,0 +1,227 @@
+#include "runtime/model_file.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/checked.h"
+
+namespace pleat::runtime {
+namespace {
+
+constexpr std::byte kMagic[8] = {std::byte{0x89}, std::byte{'P'}, std::byte{'L'},  std::byte{'E'},
+                                 std::byte{'A'},  std::byte{'T'}, std::byte{'\r'}, std::byte{'\n'}};
+constexpr size_t kGraphOffset = 128;
+
+// The first 72 bytes of a file.
+struct Header {
+  std::byte magic[8];
+  uint32_t version;
+  uint32_t features;
+  uint64_t graph_offset;
+  uint64_t graph_bytes;
+  uint64_t weights_offset;
+  uint64_t weights_bytes;
+  uint64_t graph_hash;
+  uint64_t weights_hash;
+  uint64_t header_hash;
+};
+static_assert(sizeof(Header) == 72);
+constexpr size_t kHashedHeaderBytes = 64;
+
+uint64_t Hash(std::span<const std::byte> bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
+
+size_t Padded(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+bool AllZero(std::span<const std::byte> bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
+}
+
+}  // namespace
+
+bool LooksLikeModelFile(std::span<const std::byte> bytes) {
+  return bytes.size() >= sizeof(kMagic) && std::memcmp(bytes.data(), kMagic, sizeof(kMagic)) == 0;
+}
+
+std::string SerializeGraph(const Graph& graph) {
+  fb::GraphT file;
+  file.name = graph.name;
+  file.producer = graph.producer;
+  file.inputs = graph.inputs;
+  file.outputs = graph.outputs;
+  for (const fb::BatchNormT& record : graph.batch_norms) {
+    file.batch_norms.push_back(std::make_unique<fb::BatchNormT>(record));
+  }
+  size_t weight_bytes = 0;
+  for (const Value& value : graph.values) {
+    auto entry = std::make_unique<fb::ValueT>();
+    entry->name = value.name;
+    entry->element = static_cast<uint8_t>(value.type.element);
+    entry->ranked = value.type.ranked;
+    entry->shape = value.type.shape;
+    entry->symbols = value.symbols;
+    if (value.constant) {
+      entry->constant = true;
+      entry->data_offset = weight_bytes;
+      entry->data_bytes = value.constant->bytes();
+      weight_bytes += Padded(value.constant->bytes());
+    }
+    file.values.push_back(std::move(entry));
+  }
+  for (const Node& node : graph.nodes) {
+    auto entry = std::make_unique<fb::NodeT>();
+    entry->name = node.name;
+    entry->op = node.op;
+    entry->inputs = node.inputs;
+    entry->outputs = node.outputs;
+    entry->sources = node.sources;
+    file.nodes.push_back(std::move(entry));
+  }
+  flatbuffers::FlatBufferBuilder builder;
+  fb::FinishGraphBuffer(builder, fb::Graph::Pack(builder, &file));
+
+  const size_t weights_offset = Padded(kGraphOffset + builder.GetSize());
+  std::string bytes(weights_offset + weight_bytes, '\0');
+  std::memcpy(bytes.data() + kGraphOffset, builder.GetBufferPointer(), builder.GetSize());
+  size_t offset = weights_offset;
+  for (const Value& value : graph.values) {
+    if (!value.constant) continue;
+    std::memcpy(bytes.data() + offset, value.constant->raw(), value.constant->bytes());
+    offset += Padded(value.constant->bytes());
+  }
+  const std::span<const std::byte> all = std::as_bytes(std::span(bytes));
+  Header header{.version = kFormatVersion,
+                .features = 0,
+                .graph_offset = kGraphOffset,
+                .graph_bytes = builder.GetSize(),
+                .weights_offset = weights_offset,
+                .weights_bytes = weight_bytes,
+                .graph_hash = Hash(all.subspan(kGraphOffset, builder.GetSize())),
+                .weights_hash = Hash(all.subspan(weights_offset)),
+                .header_hash = 0};
+  std::memcpy(header.magic, kMagic, sizeof(kMagic));
+  header.header_hash = Hash(std::as_bytes(std::span(&header, 1)).first(kHashedHeaderBytes));
+  std::memcpy(bytes.data(), &header, sizeof(header));
+  return bytes;
+}
+
+namespace {
+
+Result<Header> ReadHeader(std::span<const std::byte> bytes) {
+  if (!LooksLikeModelFile(bytes)) return InvalidModel("not a .pleat file");
+  if (bytes.size() < kGraphOffset) return InvalidModel("the file is cut off in its header");
+  Header header;
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  if (header.header_hash != Hash(bytes.first(kHashedHeaderBytes))) {
+    return InvalidModel("the header's checksum does not match: the file is damaged");
+  }
+  if (header.version != kFormatVersion) {
+    return Unsupported("format version " + std::to_string(header.version) +
+                       "; this Pleat reads version " + std::to_string(kFormatVersion));
+  }
+  if (header.features != 0) return Unsupported("the file needs features this Pleat does not have");
+  const Checked graph_end = Checked(static_cast<int64_t>(header.graph_offset)) +
+                            Checked(static_cast<int64_t>(header.graph_bytes));
+  const auto graph = SubSpan(bytes, header.graph_offset, header.graph_bytes);
+  const auto weights = SubSpan(bytes, header.weights_offset, header.weights_bytes);
+  if (!graph || !weights || header.graph_offset != kGraphOffset ||
+      header.weights_offset != Padded(static_cast<size_t>(*graph_end.get())) ||
+      header.weights_offset + header.weights_bytes != bytes.size()) {
+    return InvalidModel("the file has " + std::to_string(bytes.size()) +
+                        " bytes, which its header does not describe: cut off or extended");
+  }
+  if (header.graph_hash != Hash(*graph)) {
+    return InvalidModel("the graph's checksum does not match: the file is damaged");
+  }
+  const size_t graph_end_bytes = static_cast<size_t>(*graph_end.get());
+  if (!AllZero(bytes.subspan(sizeof(Header), kGraphOffset - sizeof(Header))) ||
+      !AllZero(bytes.subspan(graph_end_bytes, header.weights_offset - graph_end_bytes))) {
+    return InvalidModel("padding that must be zero is not");
+  }
+  return header;
+}
+
+Status ReadValue(const fb::ValueT& entry, std::span<const std::byte> weights,
+                 const std::shared_ptr<const void>& owner, uint64_t* next_offset, Value* value) {
+  value->name = entry.name;
+  if (entry.element >= kernels::kElementTypeCount) {
+    return InvalidModel("element type " + std::to_string(entry.element) + " is unknown");
+  }
+  value->type = {static_cast<ElementType>(entry.element), entry.ranked, entry.shape};
+  value->symbols = entry.symbols;
+  for (int64_t size : entry.shape) {
+    if (size < kUnknownDim) return InvalidModel("a size is negative");
+  }
+  if (!entry.ranked && !entry.shape.empty()) return InvalidModel("a shape without a rank");
+  PLEAT_RETURN_IF_ERROR(CheckType(value->type));
+  if (!entry.constant) return Status::Ok();
+  if (!value->type.Known() || entry.data_bytes != ByteSize(value->type)) {
+    return InvalidModel("expected the bytes of " + TypeText(value->type) + ", got " +
+                        std::to_string(entry.data_bytes));
+  }
+  const auto data = SubSpan(weights, entry.data_offset, entry.data_bytes);
+  if (!data || entry.data_offset != *next_offset) {
+    return InvalidModel("its numbers do not lie where they belong in the weights");
+  }
+  *next_offset += Padded(entry.data_bytes);
+  if (value->type.element == ElementType::kBool &&
+      std::any_of(data->begin(), data->end(), [](std::byte b) { return b > std::byte{1}; })) {
+    return InvalidModel("a bool is neither 0 nor 1");
+  }
+  value->constant = Tensor::Borrow(value->type.element, value->type.shape, data->data(), owner);
+  return Status::Ok();
+}
+
+}  // namespace
+
+Result<Graph> ParseGraph(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
+                         const ReadOptions& options) {
+  PLEAT_ASSIGN_OR_RETURN(const Header header, ReadHeader(bytes));
+  // FlatBuffers and the kernels want alignment; memory that lacks it is copied once.
+  if (reinterpret_cast<uintptr_t>(bytes.data()) % 64 != 0) {
+    Tensor copy = Tensor::Make(ElementType::kUint8, {static_cast<int64_t>(bytes.size())});
+    std::memcpy(copy.mutable_raw(), bytes.data(), bytes.size());
+    bytes = {static_cast<const std::byte*>(copy.raw()), bytes.size()};
+    owner = std::make_shared<Tensor>(copy);
+  }
+  const auto graph_bytes = bytes.subspan(header.graph_offset, header.graph_bytes);
+  const auto weights = bytes.subspan(header.weights_offset);
+  if (options.verify_weights && header.weights_hash != Hash(weights)) {
+    return InvalidModel("the weights' checksum does not match: the file is damaged");
+  }
+  flatbuffers::Verifier verifier(reinterpret_cast<const uint8_t*>(graph_bytes.data()),
+                                 graph_bytes.size(), /*max_depth=*/16,
+                                 /*max_tables=*/16'000'000);
+  if (!fb::VerifyGraphBuffer(verifier)) return InvalidModel("the graph section is malformed");
+  const std::unique_ptr<fb::GraphT> file = fb::UnPackGraph(graph_bytes.data());
+
+  Graph graph;
+  graph.name = file->name;
+  graph.producer = file->producer;
+  graph.inputs = file->inputs;
+  graph.outputs = file->outputs;
+  for (const auto& record : file->batch_norms) {
+    if (record->status > fb::FoldStatus::MAX) return InvalidModel("a fold's status is unknown");
+    graph.batch_norms.push_back(*record);
+  }
+  uint64_t next_offset = 0;
+  for (const auto& entry : file->values) {
+    graph.values.emplace_back();
+    PLEAT_RETURN_IF_ERROR(ReadValue(*entry, weights, owner, &next_offset, &graph.values.back())
+                              .In("value " + entry->name));
+  }
+  if (next_offset != header.weights_bytes) return InvalidModel("the weights have unnamed bytes");
+  for (const auto& entry : file->nodes) {
+    graph.nodes.push_back({.name = entry->name,
+                           .op = std::move(entry->op),
+                           .inputs = entry->inputs,
+                           .outputs = entry->outputs,
+                           .sources = entry->sources});
+  }
+  PLEAT_RETURN_IF_ERROR(CheckGraph(graph));
+  PLEAT_RETURN_IF_ERROR(InferGraph(graph, /*evaluate=*/false));
+  return graph;
+}
+
+}  // namespace pleat::runtime

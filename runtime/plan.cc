@@ -1,0 +1,266 @@
+#include "runtime/plan.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "runtime/op.h"
+
+namespace pleat::runtime {
+namespace {
+
+constexpr int kForever = std::numeric_limits<int>::max();
+// Larger results than this are left to the run even when they could be known before it.
+constexpr int64_t kMaxKnownElements = int64_t{1} << 20;
+
+// Builds one plan: types and kernels node by node, then places for what must be stored.
+class Planner {
+ public:
+  Planner(const Graph& graph, const PlanOptions& options)
+      : graph_(graph), options_(options), plan_(std::make_unique<Plan>()) {
+    const size_t count = graph.values.size();
+    plan_->types.resize(count);
+    plan_->places.resize(count);
+    known_.resize(count, nullptr);
+    storage_.resize(count);
+    for (size_t id = 0; id < count; ++id) {
+      plan_->types[id] = graph.values[id].type;
+      storage_[id] = static_cast<ValueId>(id);
+      if (graph.values[id].constant) known_[id] = &*graph.values[id].constant;
+    }
+  }
+
+  Status SetInputs(std::span<const Shape> shapes);
+  Status AddNode(int index);
+  Status PlaceAll();
+  std::unique_ptr<Plan> Take() { return std::move(plan_); }
+
+ private:
+  bool KnownBeforeRun(const Node& node, const std::vector<Type>& outputs) const;
+  Status AddStep(int index, const std::vector<Type>& types, const std::vector<Type>& outputs,
+                 const std::vector<const Tensor*>& known);
+  void SetKnown(ValueId id, Tensor tensor);
+  void MeasureLives();
+  void ReuseInPlace(size_t step);
+
+  const Graph& graph_;
+  const PlanOptions& options_;
+  std::unique_ptr<Plan> plan_;
+  std::vector<const Tensor*> known_;
+  std::vector<ValueId> storage_;  // the value whose bytes a value shares; itself when none
+  std::vector<std::vector<int>> in_place_;  // per step: operands it may overwrite
+  std::vector<size_t> scratch_;             // per step
+  std::vector<int> first_, last_;           // steps, per storage
+};
+
+Status Planner::SetInputs(std::span<const Shape> shapes) {
+  if (shapes.size() != graph_.inputs.size()) {
+    return InvalidArgument("expected " + std::to_string(graph_.inputs.size()) + " inputs, got " +
+                           std::to_string(shapes.size()));
+  }
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    const Value& value = graph_.values[static_cast<size_t>(graph_.inputs[i])];
+    const Shape& declared = value.type.shape;
+    bool fits = !value.type.ranked || declared.size() == shapes[i].size();
+    for (size_t axis = 0; fits && value.type.ranked && axis < declared.size(); ++axis) {
+      fits = shapes[i][axis] >= 0 &&
+             (declared[axis] == kUnknownDim || declared[axis] == shapes[i][axis]);
+    }
+    if (!fits) {
+      return InvalidArgument("input " + value.name + ": expected shape " + ShapeText(declared) +
+                             ", got " + ShapeText(shapes[i]));
+    }
+    Type& type = plan_->types[static_cast<size_t>(graph_.inputs[i])];
+    type = {value.type.element, true, shapes[i]};
+    PLEAT_RETURN_IF_ERROR(CheckType(type).In("input " + value.name));
+    plan_->places[static_cast<size_t>(graph_.inputs[i])] = {
+        .kind = Place::Kind::kInput, .bytes = ByteSize(type), .input = static_cast<int>(i)};
+  }
+  return Status::Ok();
+}
+
+void Planner::SetKnown(ValueId id, Tensor tensor) {
+  plan_->types[static_cast<size_t>(id)] = tensor.type();
+  plan_->known.push_back(std::move(tensor));
+  known_[static_cast<size_t>(id)] = &plan_->known.back();
+}
+
+bool Planner::KnownBeforeRun(const Node& node, const std::vector<Type>& outputs) const {
+  const bool inputs_known = std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {
+    return id == kNoValue || known_[static_cast<size_t>(id)] != nullptr;
+  });
+  return inputs_known && std::all_of(outputs.begin(), outputs.end(), [](const Type& type) {
+           return ElementCount(type.shape) <= kMaxKnownElements;
+         });
+}
+
+Status Planner::AddNode(int index) {
+  const Node& node = graph_.nodes[static_cast<size_t>(index)];
+  std::vector<Type> types;
+  std::vector<const Tensor*> known;
+  for (ValueId id : node.inputs) {
+    types.push_back(id == kNoValue ? Type{} : plan_->types[static_cast<size_t>(id)]);
+    known.push_back(id == kNoValue ? nullptr : known_[static_cast<size_t>(id)]);
+  }
+  std::vector<Type> outputs(node.outputs.size());
+  std::vector<Tensor> values(node.outputs.size());
+  InferContext context{node, types, known, outputs, values};
+  PLEAT_RETURN_IF_ERROR(RuleOf(node.op.type).infer(context));
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (node.outputs[i] == kNoValue) {
+      if (!outputs[i].Known()) outputs[i] = {};
+      continue;
+    }
+    PLEAT_RETURN_IF_ERROR(CheckType(outputs[i]));
+    if (!outputs[i].Known()) {
+      return Unsupported("the size of output " +
+                         graph_.values[static_cast<size_t>(node.outputs[i])].name +
+                         " depends on the data: " + TypeText(outputs[i]));
+    }
+    plan_->types[static_cast<size_t>(node.outputs[i])] = outputs[i];
+  }
+  if (values[0].empty()) {
+    if (!KnownBeforeRun(node, outputs)) return AddStep(index, types, outputs, known);
+    PLEAT_ASSIGN_OR_RETURN(values, EvaluateNode(node, known));
+  }
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (node.outputs[i] != kNoValue) SetKnown(node.outputs[i], std::move(values[i]));
+  }
+  return Status::Ok();
+}
+
+Status Planner::AddStep(int index, const std::vector<Type>& types, const std::vector<Type>& outputs,
+                        const std::vector<const Tensor*>& known) {
+  const Node& node = graph_.nodes[static_cast<size_t>(index)];
+  PrepareContext context{
+      .node = node, .inputs = types, .outputs = outputs, .known = known, .select = options_.select};
+  PLEAT_RETURN_IF_ERROR(RuleOf(node.op.type).prepare(context));
+  if (context.view_of >= 0) {
+    const ValueId source = node.inputs[static_cast<size_t>(context.view_of)];
+    storage_[static_cast<size_t>(node.outputs[0])] = storage_[static_cast<size_t>(source)];
+    return Status::Ok();
+  }
+  Step step{.node = index,
+            .kernel = std::move(context.kernel),
+            .kernel_name = context.kernel_name,
+            .refusals = std::move(context.refusals),
+            .multiply_adds = context.multiply_adds};
+  for (int operand : context.operands) {
+    step.inputs.push_back(node.inputs[static_cast<size_t>(operand)]);
+  }
+  for (ValueId id : node.outputs) {
+    if (id != kNoValue) step.outputs.push_back(id);
+  }
+  plan_->packed_bytes += step.kernel->packed_bytes();
+  plan_->multiply_adds += step.multiply_adds;
+  scratch_.push_back(step.kernel->scratch_bytes(options_.select.threads));
+  in_place_.push_back(std::move(context.in_place));
+  plan_->steps.push_back(std::move(step));
+  return Status::Ok();
+}
+
+void Planner::MeasureLives() {
+  first_.assign(graph_.values.size(), -1);
+  last_.assign(graph_.values.size(), -1);
+  for (size_t s = 0; s < plan_->steps.size(); ++s) {
+    for (ValueId id : plan_->steps[s].outputs) {
+      const auto root = static_cast<size_t>(storage_[static_cast<size_t>(id)]);
+      if (first_[root] < 0) first_[root] = static_cast<int>(s);
+      last_[root] = static_cast<int>(s);
+    }
+    for (ValueId id : plan_->steps[s].inputs) {
+      last_[static_cast<size_t>(storage_[static_cast<size_t>(id)])] = static_cast<int>(s);
+    }
+  }
+  for (ValueId id : graph_.outputs) {
+    last_[static_cast<size_t>(storage_[static_cast<size_t>(id)])] = kForever;
+  }
+  if (!options_.share_buffers) std::fill(last_.begin(), last_.end(), kForever);
+}
+
+// Lets output 0 of a step take over the bytes of an operand that dies there.
+void Planner::ReuseInPlace(size_t s) {
+  const Step& step = plan_->steps[s];
+  for (int operand : in_place_[s]) {
+    const auto root = static_cast<size_t>(
+        storage_[static_cast<size_t>(step.inputs[static_cast<size_t>(operand)])]);
+    const auto output = static_cast<size_t>(step.outputs[0]);
+    const bool stored = first_[root] >= 0 && last_[root] == static_cast<int>(s);
+    const bool same_size = stored && ByteSize(plan_->types[root]) == ByteSize(plan_->types[output]);
+    if (!same_size) continue;
+    last_[root] = last_[output];
+    first_[output] = -1;
+    for (ValueId& id : storage_) {
+      if (id == static_cast<ValueId>(output)) id = static_cast<ValueId>(root);
+    }
+    return;
+  }
+}
+
+Status Planner::PlaceAll() {
+  MeasureLives();
+  if (options_.share_buffers) {
+    for (size_t s = 0; s < plan_->steps.size(); ++s) ReuseInPlace(s);
+  }
+  std::vector<Lifetime> buffers;
+  std::vector<size_t> owners;  // the value, or values.size() + step for scratch
+  for (size_t id = 0; id < graph_.values.size(); ++id) {
+    if (first_[id] < 0 || storage_[id] != static_cast<ValueId>(id)) continue;
+    const int first = options_.share_buffers ? first_[id] : 0;
+    buffers.push_back({ByteSize(plan_->types[id]), first, last_[id]});
+    owners.push_back(id);
+  }
+  const size_t stored = buffers.size();
+  for (size_t s = 0; s < scratch_.size(); ++s) {
+    if (scratch_[s] == 0) continue;
+    buffers.push_back({scratch_[s], static_cast<int>(s), static_cast<int>(s)});
+    owners.push_back(s);
+  }
+  const std::vector<size_t> offsets = PlaceBuffers(buffers, &plan_->arena_bytes);
+  if (plan_->arena_bytes > static_cast<size_t>(options_.max_arena_bytes)) {
+    return LimitExceeded("the run needs " + std::to_string(plan_->arena_bytes) +
+                         " bytes of memory, above the limit of " +
+                         std::to_string(options_.max_arena_bytes));
+  }
+  std::vector<size_t> live(plan_->steps.size() + 1, 0);
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    if (i < stored) {
+      plan_->places[owners[i]] = {
+          .kind = Place::Kind::kArena, .offset = offsets[i], .bytes = buffers[i].bytes};
+    } else {
+      plan_->steps[owners[i]].scratch_offset = offsets[i];
+    }
+    const int last = std::min(buffers[i].last, static_cast<int>(plan_->steps.size()) - 1);
+    for (int s = buffers[i].first; s <= last; ++s) live[static_cast<size_t>(s)] += buffers[i].bytes;
+  }
+  plan_->live_bytes = *std::max_element(live.begin(), live.end());
+
+  for (size_t id = 0; id < graph_.values.size(); ++id) {
+    if (known_[id] != nullptr) {
+      plan_->places[id] = {.kind = Place::Kind::kConstant,
+                           .bytes = known_[id]->bytes(),
+                           .constant = known_[id]->raw()};
+    }
+  }
+  for (size_t id = 0; id < graph_.values.size(); ++id) {
+    const auto root = static_cast<size_t>(storage_[id]);
+    if (root != id) plan_->places[id] = plan_->places[root];
+  }
+  return Status::Ok();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Plan>> MakePlan(const Graph& graph, std::span<const Shape> input_shapes,
+                                       const PlanOptions& options) {
+  Planner planner(graph, options);
+  PLEAT_RETURN_IF_ERROR(planner.SetInputs(input_shapes));
+  for (size_t n = 0; n < graph.nodes.size(); ++n) {
+    const Node& node = graph.nodes[n];
+    PLEAT_RETURN_IF_ERROR(
+        planner.AddNode(static_cast<int>(n)).In(node.name + " (" + node.OpName() + ")"));
+  }
+  PLEAT_RETURN_IF_ERROR(planner.PlaceAll());
+  return planner.Take();
+}
+
+}  // namespace pleat::runtime
