@@ -122,7 +122,7 @@ README = """# {title}
 
 | | |
 |---|---|
-| input | `image`: float32 [batch, 1, 28, 28], white digit on black, `(byte / 255 - {mean}) / {std}` |
+| input | `image`: float32 [batch, 1, 28, 28], white on black, `(byte / 255 - {mean}) / {std}` |
 | output | `logits`: float32 [batch, 10]; the largest one is the answer |
 | parameters | {parameters:,} |
 | BatchNormalization nodes | {batch_norms}, all in inference mode |
@@ -136,9 +136,11 @@ Trained on {trained:,} pictures; the {held_out:,} held-out ones were never train
 
 - `model.onnx`: opset 13, batch normalization kept as nodes of its own.
 - `test_data_set_0/`: {batch} held-out pictures and torch's logits, in ONNX's test layout.
-- `test_sample.npy`: the first {sample} held-out pictures, normalised, float32 [{sample}, 1, 28, 28];
-  `test_predictions.txt`: torch's answers to them, one a line; `test_labels.txt`: the true digits.
-- `samples/`: {samples} held-out pictures as PNG; `samples/labels.txt` gives file, digit and torch's answer.
+- `test_sample.npy`: the first {sample} held-out pictures, normalised,
+  float32 [{sample}, 1, 28, 28]; `test_predictions.txt`: torch's answers to them, one a line;
+  `test_labels.txt`: the true digits.
+- `samples/`: {samples} held-out pictures as PNG; `samples/labels.txt` gives file, digit and
+  torch's answer.
 - `labels.txt`: the names of the ten classes.
 
 ## Make it again

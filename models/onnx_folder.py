@@ -18,7 +18,8 @@ def write_onnx_folder(network, folder, example, input_name, output_names, dynami
     """Exports `network` (in eval mode) into the existing `folder`; returns its BN node count.
 
     `dynamic_axes` maps axis to name and holds for the input; outputs keep axis 0 of it only, unless
-    an output has as many axes as the input. Raises if the checker refuses the model or a BN was lost.
+    an output has as many axes as the input. Raises if the checker refuses the model or a BN was
+    lost.
     """
     axes = {input_name: dynamic_axes}
     with torch.no_grad():
@@ -40,7 +41,8 @@ def write_onnx_folder(network, folder, example, input_name, output_names, dynami
     nodes = [node for node in model.graph.node if node.op_type == "BatchNormalization"]
     modules = [module for module in network.modules() if isinstance(module, _BatchNorm)]
     if len(nodes) != len(modules):
-        raise RuntimeError(f"{path}: {len(nodes)} BatchNormalization nodes, expected {len(modules)}")
+        raise RuntimeError(
+            f"{path}: {len(nodes)} BatchNormalization nodes, expected {len(modules)}")
     if any(a.name == "training_mode" and a.i for node in nodes for a in node.attribute):
         raise RuntimeError(f"{path}: a BatchNormalization is in training mode")
 

@@ -18,10 +18,10 @@ places that matter to a folding converter:
 | block | where its batch norms stand |
 |---|---|
 | stem | Conv 3x3 → **BN** → ReLU → MaxPool |
-| widen | Conv 3x3 → ReLU → **BN** → Conv 1x1 (no padding) → ReLU → **BN** → a padded Conv 3x3 and a skip |
+| widen | Conv 3x3 → ReLU → **BN** → Conv 1x1 → ReLU → **BN** → padded Conv 3x3 and a skip |
 | residual | Conv 3x3 → **BN** → ReLU → Conv 3x3 → **BN** → + skip → ReLU |
 | separable | depthwise Conv 3x3, stride 2 → **BN** → ReLU6 → Conv 1x1 → **BN** → ReLU |
-| head | padded Conv 3x3 → ReLU → **BN** → padded Conv 3x3 → **BN** → ReLU → average pool → Linear |"""
+| head | Conv 3x3 → ReLU → **BN** → padded Conv 3x3 → **BN** → ReLU → average pool → Linear |"""
 
 
 class Residual(nn.Module):

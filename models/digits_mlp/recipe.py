@@ -13,8 +13,8 @@ import digits  # pylint: disable=wrong-import-position
 SEED = 20
 DESCRIPTION = """\
 A fully connected network that reads handwritten digits, with BatchNorm1d before and after an
-activation: Flatten → Linear 784→128 → **BN** → ReLU → Linear 128→64 → ReLU → **BN** → Linear 64→64 →
-**BN** → ReLU → Linear 64→10."""
+activation: Flatten → Linear 784→128 → **BN** → ReLU → Linear 128→64 → ReLU → **BN** →
+Linear 64→64 → **BN** → ReLU → Linear 64→10."""
 
 
 def make_network():
