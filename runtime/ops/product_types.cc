@@ -1,0 +1,50 @@
+#include "runtime/ops/product_types.h"
+
+namespace pleat::runtime {
+
+Status CheckProductElements(const Node& node, std::span<const Type> inputs,
+                            std::span<const char* const> names) {
+  if (inputs.size() > names.size()) {
+    return InvalidModel("expected at most " + std::to_string(names.size()) + " inputs, got " +
+                        std::to_string(inputs.size()));
+  }
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (node.input(i) == kNoValue || i >= inputs.size()) {
+      if (i < 2) return InvalidModel(std::string("expected an input ") + names[i] + ", got none");
+      continue;
+    }
+    const ElementType element = inputs[i].element;
+    if (element != ElementType::kFloat32 && element != ElementType::kFloat64) {
+      return Unsupported(std::string("expected ") + names[i] + " of float32 or float64, got " +
+                         ElementName(element));
+    }
+    if (element != inputs[0].element) {
+      return InvalidModel(std::string("expected ") + names[i] + " of " +
+                          ElementName(inputs[0].element) + " as " + names[0] + ", got " +
+                          ElementName(element));
+    }
+  }
+  return Status::Ok();
+}
+
+Status CheckOperandShape(const Node& node, std::span<const Type> inputs, size_t index,
+                         const char* name, const Shape& expected) {
+  if (node.input(index) == kNoValue || index >= inputs.size() || !inputs[index].ranked) {
+    return Status::Ok();
+  }
+  const Shape& got = inputs[index].shape;
+  bool fits = got.size() == expected.size();
+  for (size_t i = 0; fits && i < got.size(); ++i) fits = !Differ(got[i], expected[i]);
+  if (fits) return Status::Ok();
+  return InvalidModel(std::string(name) + ": expected " + ShapeText(expected) + ", got " +
+                      ShapeText(got));
+}
+
+const void* ConstantOrOperand(PrepareContext& context, int index) {
+  const Tensor* known = context.known_input(static_cast<size_t>(index));
+  if (known != nullptr && known->raw() != nullptr) return known->raw();
+  context.operands.push_back(index);
+  return nullptr;
+}
+
+}  // namespace pleat::runtime

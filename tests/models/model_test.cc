@@ -1,0 +1,148 @@
+// Whole networks: converted, written, read back, run, compared with the answers beside them. The
+// networks are those in models/, and those in the folders that PLEAT_MODELS and PLEAT_ZOO name, in
+// ONNX's test layout (NAME/model.onnx, NAME/test_data_set_0/{input,output}_K.pb).
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <set>
+
+#include "converter/convert.h"
+#include "converter/tensor_file.h"
+#include "runtime/model_file.h"
+#include "runtime/session.h"
+
+namespace pleat {
+namespace {
+
+namespace fs = std::filesystem;
+using runtime::Tensor;
+
+// Networks with operators Pleat has not got yet. Refusing them is right; anything else is a failure.
+const std::set<std::string> kRefused = {};
+
+std::vector<fs::path> Networks() {
+  std::vector<fs::path> folders = {fs::path(PLEAT_SOURCE_DIR) / "models"};
+  for (const char* variable : {"PLEAT_MODELS", "PLEAT_ZOO"}) {
+    if (const char* folder = std::getenv(variable)) {
+      folders.push_back(folder);
+    } else {
+      std::printf("%s is not set: its networks are not tested\n", variable);
+    }
+  }
+  std::set<fs::path> networks;
+  for (const fs::path& folder : folders) {
+    if (!fs::is_directory(folder)) continue;
+    for (const auto& entry : fs::directory_iterator(folder)) {
+      if (fs::exists(entry.path() / "model.onnx")) networks.insert(entry.path());
+    }
+  }
+  return {networks.begin(), networks.end()};
+}
+
+std::string TestName(const testing::TestParamInfo<fs::path>& info) {
+  std::string name = info.param.filename();
+  for (char& c : name) {
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
+  }
+  return name;
+}
+
+std::vector<Tensor> ReadAll(const fs::path& folder, const std::string& prefix) {
+  std::vector<Tensor> tensors;
+  for (int k = 0;; ++k) {
+    const fs::path file = folder / (prefix + "_" + std::to_string(k) + ".pb");
+    if (!fs::exists(file)) return tensors;
+    auto read = converter::ReadTensorFile(file);
+    EXPECT_TRUE(read.ok()) << read.status().message();
+    if (!read.ok()) return tensors;
+    tensors.push_back(read->tensor);
+  }
+}
+
+void ExpectClose(const Tensor& got, const Tensor& expected) {
+  ASSERT_EQ(got.type(), expected.type());
+  const std::vector<double> y = runtime::ToDoubles(got), answer = runtime::ToDoubles(expected);
+  const bool exact = !kernels::IsFloat(got.element());
+  const double unit = got.element() == runtime::ElementType::kFloat16 ? 1e-2 : 1e-4;
+  double largest = 0, error = 0;
+  for (size_t i = 0; i < y.size(); ++i) {
+    if (std::isnan(answer[i]) && std::isnan(y[i])) continue;
+    if (answer[i] == y[i]) continue;
+    ASSERT_FALSE(std::isnan(y[i])) << "element " << i;
+    error = std::max(error, std::fabs(y[i] - answer[i]));
+  }
+  for (double a : answer) {
+    if (std::isfinite(a)) largest = std::max(largest, std::fabs(a));
+  }
+  EXPECT_LE(error, exact ? 0 : unit * largest) << "largest answer " << largest;
+}
+
+class Network : public testing::TestWithParam<fs::path> {};
+
+TEST_P(Network, GivesTheAnswersBesideIt) {
+  const fs::path folder = GetParam();
+  auto converted = converter::ConvertOnnxFile(folder / "model.onnx", {});
+  if (kRefused.count(folder.filename()) != 0) {
+    ASSERT_FALSE(converted.ok());
+    EXPECT_EQ(converted.status().code(), runtime::StatusCode::kUnsupported);
+    return;
+  }
+  ASSERT_TRUE(converted.ok()) << converted.status().message();
+  const std::string file = runtime::SerializeGraph(*converted);
+  auto model = runtime::Model::FromBytes(std::as_bytes(std::span(file)));
+  ASSERT_TRUE(model.ok()) << model.status().message();
+
+  const std::vector<Tensor> inputs = ReadAll(folder / "test_data_set_0", "input");
+  const std::vector<Tensor> answers = ReadAll(folder / "test_data_set_0", "output");
+  ASSERT_FALSE(answers.empty());
+  std::vector<Tensor> first;
+  for (int threads : {1, 2}) {
+    runtime::Session session(*model, {.threads = threads});
+    auto outputs = session.Run(inputs);
+    ASSERT_TRUE(outputs.ok()) << outputs.status().message();
+    ASSERT_EQ(outputs->size(), answers.size());
+    for (size_t i = 0; i < answers.size(); ++i) {
+      SCOPED_TRACE("output " + std::to_string(i) + ", " + std::to_string(threads) + " threads");
+      ExpectClose((*outputs)[i], answers[i]);
+      if (threads > 1) {
+        EXPECT_EQ(std::memcmp((*outputs)[i].raw(), first[i].raw(), first[i].bytes()), 0);
+      }
+    }
+    first = std::move(*outputs);
+  }
+}
+
+TEST_P(Network, FoldsEveryBatchNormBehindALinearNode) {
+  const std::string path = GetParam() / "model.onnx";
+  auto imported = converter::ImportOnnxFile(path, {});
+  auto converted = converter::ConvertOnnxFile(path, {});
+  if (!imported.ok() || !converted.ok()) GTEST_SKIP() << imported.status().message();
+  const auto makers = imported->Makers();
+  std::set<std::string> fed;
+  for (const runtime::Node& node : imported->nodes) {
+    if (node.As<runtime::fb::ScaleShiftT>() == nullptr) continue;
+    const int maker = makers[static_cast<size_t>(node.inputs[0])];
+    if (maker < 0) continue;
+    const runtime::Node& producer = imported->nodes[static_cast<size_t>(maker)];
+    if (producer.As<runtime::fb::ConvT>() || producer.As<runtime::fb::ConvTransposeT>() ||
+        producer.As<runtime::fb::MatMulT>()) {
+      fed.insert(node.sources.begin(), node.sources.end());
+    }
+  }
+  EXPECT_EQ(imported->batch_norms.size(), converted->batch_norms.size());
+  for (const auto& record : converted->batch_norms) {
+    if (fed.count(record.node) != 0) {
+      EXPECT_EQ(record.status, runtime::fb::FoldStatus::Folded)
+          << record.node << ": " << record.reason << " " << record.detail;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Network, testing::ValuesIn(Networks()), TestName);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Network);
+
+}  // namespace
+}  // namespace pleat

@@ -1,0 +1,47 @@
+#include <gtest/gtest.h>
+
+#include "runtime/plan.h"
+#include "tests/support/random.h"
+
+namespace pleat::runtime {
+namespace {
+
+void ExpectNoOverlap(const std::vector<Lifetime>& buffers) {
+  size_t arena = 0;
+  const std::vector<size_t> offsets = PlaceBuffers(buffers, &arena);
+  for (size_t a = 0; a < buffers.size(); ++a) {
+    EXPECT_EQ(offsets[a] % 64, 0u);
+    EXPECT_LE(offsets[a] + buffers[a].bytes, arena);
+    for (size_t b = 0; b < a; ++b) {
+      const bool together =
+          buffers[a].first <= buffers[b].last && buffers[b].first <= buffers[a].last;
+      const bool overlap =
+          offsets[a] < offsets[b] + buffers[b].bytes && offsets[b] < offsets[a] + buffers[a].bytes;
+      EXPECT_FALSE(together && overlap) << a << " and " << b;
+    }
+  }
+}
+
+TEST(PlaceBuffers, NeverOverlapsBuffersAliveTogether) {
+  tests::Random random(1);
+  for (int round = 0; round < 200; ++round) {
+    std::vector<Lifetime> buffers(static_cast<size_t>(random.Between(0, 40)));
+    for (Lifetime& buffer : buffers) {
+      buffer.first = static_cast<int>(random.Between(0, 20));
+      buffer.last = static_cast<int>(random.Between(buffer.first, 25));
+      buffer.bytes = static_cast<size_t>(random.Between(1, 1000));
+    }
+    ExpectNoOverlap(buffers);
+  }
+}
+
+TEST(PlaceBuffers, ReusesMemoryAlongAChain) {
+  std::vector<Lifetime> chain;
+  for (int i = 0; i < 10; ++i) chain.push_back({640, i, i + 1});
+  size_t arena = 0;
+  PlaceBuffers(chain, &arena);
+  EXPECT_EQ(arena, 1280u);
+}
+
+}  // namespace
+}  // namespace pleat::runtime
