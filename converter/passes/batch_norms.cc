@@ -1,0 +1,83 @@
+#include "converter/passes/batch_norms.h"
+
+#include <algorithm>
+
+#include "converter/passes/passes.h"
+
+namespace pleat::converter {
+
+std::vector<fb::BatchNormT*> BatchNormsOf(Graph& graph, const Node& node) {
+  std::vector<fb::BatchNormT*> entries;
+  for (fb::BatchNormT& entry : graph.batch_norms) {
+    if (std::find(node.sources.begin(), node.sources.end(), entry.node) != node.sources.end()) {
+      entries.push_back(&entry);
+    }
+  }
+  return entries;
+}
+
+void MarkFolded(Graph& graph, const Node& node, const std::string& kind, const std::string& into) {
+  for (fb::BatchNormT* entry : BatchNormsOf(graph, node)) {
+    entry->status = fb::FoldStatus::Folded;
+    entry->kind = kind;
+    entry->into = into;
+    entry->reason.clear();
+    entry->detail.clear();
+  }
+}
+
+void Keep(Graph& graph, const Node& node, const Refusal& refusal) {
+  for (fb::BatchNormT* entry : BatchNormsOf(graph, node)) {
+    entry->status = fb::FoldStatus::Kept;
+    entry->kind.clear();
+    entry->into.clear();
+    entry->reason = refusal.code;
+    entry->detail = refusal.sentence;
+  }
+}
+
+Status RecordBatchNorms(Graph& graph) {
+  std::vector<bool> seen(graph.batch_norms.size(), false);
+  for (const Node& node : graph.nodes) {
+    const bool affine = node.As<fb::ScaleShiftT>() != nullptr;
+    const bool training = node.As<fb::BatchNormTrainingT>() != nullptr;
+    bool first = true;
+    for (fb::BatchNormT* entry : BatchNormsOf(graph, node)) {
+      const auto index = static_cast<size_t>(entry - graph.batch_norms.data());
+      if (seen[index]) continue;
+      seen[index] = true;
+      if (training && entry->reason.empty()) {
+        entry->reason = "BN_TRAINING_MODE";
+        entry->detail = "it normalises with the statistics of the batch at hand";
+      }
+      if (!affine) continue;
+      if (first) {
+        first = false;
+        entry->status = fb::FoldStatus::Kept;
+        entry->kind.clear();
+        entry->into.clear();
+        if (entry->reason.empty()) {
+          entry->reason = "FOLDING_OFF";
+          entry->detail = "the conversion was asked not to fold";
+        }
+      } else {
+        entry->status = fb::FoldStatus::Folded;
+        entry->kind = "affine";
+        entry->into = NameOf(graph, node);
+        entry->reason.clear();
+        entry->detail.clear();
+      }
+    }
+  }
+  for (size_t i = 0; i < seen.size(); ++i) {
+    fb::BatchNormT& entry = graph.batch_norms[i];
+    if (seen[i] || entry.status == fb::FoldStatus::Folded) continue;
+    entry.status = fb::FoldStatus::Folded;
+    entry.kind = "eliminated";
+    entry.reason.clear();
+    entry.detail = "no output of the network needs it";
+  }
+  return Status::Ok();
+}
+
+}  // namespace pleat::converter

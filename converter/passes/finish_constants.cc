@@ -1,0 +1,67 @@
+// Before: float64 weights, biases, scales and shifts of operators that read float32; equal
+//   constants under several ids
+// After:  the same numbers rounded to float32, once; one constant
+// Condition: constants are equal when type, shape and every byte are.
+#include <cstring>
+#include <string_view>
+#include <unordered_map>
+
+#include "converter/passes/passes.h"
+#include "converter/passes/rewrite.h"
+
+namespace pleat::converter {
+
+Status RoundConstants(Graph& graph) {
+  std::unordered_map<ValueId, ValueId> rounded;
+  for (Node& node : graph.nodes) {
+    const bool folds = node.As<fb::ConvT>() != nullptr || node.As<fb::MatMulT>() != nullptr ||
+                       node.As<fb::ConvTransposeT>() != nullptr ||
+                       node.As<fb::ScaleShiftT>() != nullptr;
+    if (!folds || TypeOf(graph, node.inputs[0]).element != ElementType::kFloat32) continue;
+    for (size_t i = 1; i < node.inputs.size(); ++i) {
+      const Tensor* constant = graph.ConstantOf(node.inputs[i]);
+      if (constant == nullptr || constant->element() != ElementType::kFloat64) continue;
+      auto [place, added] = rounded.emplace(node.inputs[i], kNoValue);
+      if (added) {
+        const std::string name = graph.values[static_cast<size_t>(node.inputs[i])].name;
+        place->second = graph.AddConstant(name, Cast(*constant, ElementType::kFloat32));
+      }
+      node.inputs[i] = place->second;
+    }
+  }
+  return Status::Ok();
+}
+
+Status ShareConstants(Graph& graph) {
+  std::unordered_multimap<size_t, ValueId> by_hash;
+  std::vector<ValueId> same(graph.values.size());
+  for (size_t id = 0; id < graph.values.size(); ++id) {
+    same[id] = static_cast<ValueId>(id);
+    const auto& constant = graph.values[id].constant;
+    if (!constant) continue;
+    const std::string_view bytes(static_cast<const char*>(constant->raw()), constant->bytes());
+    const size_t hash = std::hash<std::string_view>()(bytes);
+    const auto [first, last] = by_hash.equal_range(hash);
+    for (auto it = first; it != last && same[id] == static_cast<ValueId>(id); ++it) {
+      const Tensor& other = *graph.ConstantOf(it->second);
+      if (other.type() == constant->type() &&
+          std::memcmp(other.raw(), constant->raw(), bytes.size()) == 0) {
+        same[id] = it->second;
+      }
+    }
+    if (same[id] == static_cast<ValueId>(id)) by_hash.emplace(hash, same[id]);
+  }
+  for (Node& node : graph.nodes) {
+    for (ValueId& id : node.inputs) {
+      if (id != kNoValue) id = same[static_cast<size_t>(id)];
+    }
+  }
+  return Status::Ok();
+}
+
+Status EliminateDead(Graph& graph) {
+  graph.EliminateDead();
+  return Status::Ok();
+}
+
+}  // namespace pleat::converter

@@ -1,0 +1,49 @@
+// The arithmetic of a fold: weights and biases of Conv, ConvTranspose and MatMul under a
+// per-channel function of their result or their input, all in double.
+#ifndef PLEAT_CONVERTER_PASSES_FOLD_WEIGHTS_H_
+#define PLEAT_CONVERTER_PASSES_FOLD_WEIGHTS_H_
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "converter/passes/affine.h"
+
+namespace pleat::converter {
+
+// Where each weight of a linear operator stands: the channel of the result it adds to and the
+// channel of the input it multiplies, by position in memory.
+struct WeightMap {
+  enum class Kind { kConv, kConvTranspose, kMatMul, kMatMulTransposed };
+  Kind kind = Kind::kConv;
+  int64_t inputs = 1;   // C, or K of a product
+  int64_t outputs = 1;  // M, or N of a product
+  int64_t groups = 1;
+  int64_t taps = 1;
+
+  int64_t count() const { return inputs / groups * outputs * taps; }
+  int64_t Output(int64_t i) const;
+  int64_t Input(int64_t i) const;
+};
+
+// The map of a node's constant weights, nothing when they are not constant or not of a shape that
+// has channels (a product with a vector or with a stack of matrices).
+std::optional<WeightMap> MapWeights(const Graph& graph, const Node& node);
+
+// Multiplies every weight by the scale of its `channel` (an Output or Input of the map). Refuses,
+// leaving `weights` as they were, when float32 cannot hold the result (OVERFLOW, UNDERFLOW).
+std::optional<Refusal> ScaleWeights(const WeightMap& map, bool by_output,
+                                    std::span<const double> scale, std::vector<double>& weights);
+
+// What a constant input adds to each output channel where all taps see it:
+// sum over taps and inputs of w * shift.
+std::vector<double> SumOfShifts(const WeightMap& map, std::span<const double> weights,
+                                std::span<const double> shift);
+
+// Refuses numbers that float32 cannot hold.
+std::optional<Refusal> CheckBias(std::span<const double> bias);
+
+}  // namespace pleat::converter
+
+#endif  // PLEAT_CONVERTER_PASSES_FOLD_WEIGHTS_H_

@@ -1,0 +1,46 @@
+// Before: Conv | ConvTranspose | MatMul | ScaleShift | Binary arithmetic -> Unary -> y
+// After:  the same with that activation -> y
+// Condition: the Unary alone reads the result, which has no activation yet, and is an activation:
+//   it maps float to float and is one of the first kinds.
+#include "converter/passes/passes.h"
+#include "converter/passes/rewrite.h"
+#include "kernels/activation.h"
+
+namespace pleat::converter {
+namespace {
+
+fb::Activation* ActivationOf(Node& node) {
+  if (auto* conv = node.As<fb::ConvT>()) return &conv->activation;
+  if (auto* transposed = node.As<fb::ConvTransposeT>()) return &transposed->activation;
+  if (auto* product = node.As<fb::MatMulT>()) return &product->activation;
+  if (auto* scale_shift = node.As<fb::ScaleShiftT>()) return &scale_shift->activation;
+  auto* binary = node.As<fb::BinaryT>();
+  return binary != nullptr && binary->kind <= fb::BinaryKind::PRelu ? &binary->activation : nullptr;
+}
+
+}  // namespace
+
+Status FuseActivation(Graph& graph) {
+  for (Node& node : graph.nodes) {
+    const auto* unary = node.As<fb::UnaryT>();
+    if (unary == nullptr || IsNone(unary->activation) ||
+        unary->activation.kind() > static_cast<uint8_t>(kernels::UnaryKind::kShrink) ||
+        TypeOf(graph, node.inputs[0]).element != ElementType::kFloat32) {
+      continue;
+    }
+    const Uses uses(graph);
+    const int maker = uses.Maker(node.inputs[0]);
+    if (maker < 0 || uses.OnlyReader(node.inputs[0]) < 0) continue;
+    Node& producer = graph.nodes[static_cast<size_t>(maker)];
+    fb::Activation* activation = ActivationOf(producer);
+    if (activation == nullptr || !IsNone(*activation)) continue;
+    *activation = unary->activation;
+    AddSources(producer, node);
+    producer.outputs[0] = node.outputs[0];
+    Empty(node);
+  }
+  DropEmptyNodes(graph);
+  return Status::Ok();
+}
+
+}  // namespace pleat::converter

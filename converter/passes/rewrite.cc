@@ -1,0 +1,118 @@
+#include "converter/passes/rewrite.h"
+
+#include <algorithm>
+
+#include "kernels/activation.h"
+
+namespace pleat::converter {
+
+bool Uses::IsOutput(ValueId id) const {
+  const auto& readers = Readers(id);
+  return std::find(readers.begin(), readers.end(), -1) != readers.end();
+}
+
+int Uses::OnlyReader(ValueId id) const {
+  const auto& readers = Readers(id);
+  return readers.size() == 1 ? readers[0] : -1;
+}
+
+std::string NameOf(const Graph& graph, const Node& node) {
+  if (!node.name.empty() || node.outputs.empty() || node.outputs[0] == kNoValue) return node.name;
+  return graph.values[static_cast<size_t>(node.outputs[0])].name;
+}
+
+void AddSources(Node& to, const Node& from) {
+  for (const std::string& source : from.sources) {
+    if (std::find(to.sources.begin(), to.sources.end(), source) == to.sources.end()) {
+      to.sources.push_back(source);
+    }
+  }
+}
+
+void Empty(Node& node) {
+  node.op.Reset();
+  node.inputs.clear();
+  node.outputs.clear();
+  node.sources.clear();
+}
+
+void DropEmptyNodes(Graph& graph) {
+  std::erase_if(graph.nodes, [](const Node& node) { return node.op.type == fb::Op::NONE; });
+}
+
+void SortNodes(Graph& graph) {
+  const std::vector<int> makers = graph.Makers();
+  std::vector<char> state(graph.nodes.size(), 0);
+  std::vector<size_t> order;
+  order.reserve(graph.nodes.size());
+  std::vector<std::pair<size_t, size_t>> stack;
+  for (size_t root = 0; root < graph.nodes.size(); ++root) {
+    if (state[root] != 0) continue;
+    state[root] = 1;
+    stack.push_back({root, 0});
+    while (!stack.empty()) {
+      auto& [index, next] = stack.back();
+      const Node& node = graph.nodes[index];
+      if (next == node.inputs.size()) {
+        order.push_back(index);
+        stack.pop_back();
+        continue;
+      }
+      const ValueId input = node.inputs[next++];
+      const int maker = input == kNoValue ? -1 : makers[static_cast<size_t>(input)];
+      if (maker >= 0 && state[static_cast<size_t>(maker)] == 0) {
+        state[static_cast<size_t>(maker)] = 1;
+        stack.push_back({static_cast<size_t>(maker), 0});
+      }
+    }
+  }
+  std::vector<Node> sorted;
+  sorted.reserve(order.size());
+  for (size_t index : order) sorted.push_back(std::move(graph.nodes[index]));
+  graph.nodes = std::move(sorted);
+}
+
+ValueId AddDoubles(Graph& graph, const std::string& name, const std::vector<double>& numbers,
+                   Shape shape) {
+  return graph.AddConstant(name, Tensor::Of<double>(std::move(shape), numbers));
+}
+
+ValueId AddInt64s(Graph& graph, const std::string& name, const std::vector<int64_t>& numbers) {
+  return graph.AddConstant(name, Tensor::Vector(numbers));
+}
+
+ValueId AddTyped(Graph& graph, const std::string& name, Type type) {
+  return graph.AddValue(name, std::move(type));
+}
+
+std::optional<std::vector<int64_t>> KnownInt64s(const Graph& graph, ValueId id) {
+  const Tensor* tensor = graph.ConstantOf(id);
+  if (tensor == nullptr ||
+      (tensor->element() != ElementType::kInt64 && tensor->element() != ElementType::kInt32)) {
+    return std::nullopt;
+  }
+  return runtime::ToInt64s(*tensor);
+}
+
+std::optional<double> KnownScalar(const Graph& graph, ValueId id) {
+  const Tensor* tensor = graph.ConstantOf(id);
+  if (tensor == nullptr || tensor->count() != 1) return std::nullopt;
+  return runtime::ToDoubles(*tensor)[0];
+}
+
+std::optional<std::vector<int64_t>> FieldOrInput(const Graph& graph, const Node& node,
+                                                 const std::vector<int64_t>& field,
+                                                 size_t position) {
+  if (!field.empty() || node.input(position) == kNoValue) return field;
+  return KnownInt64s(graph, node.input(position));
+}
+
+const Type& TypeOf(const Graph& graph, ValueId id) {
+  return graph.values[static_cast<size_t>(id)].type;
+}
+
+bool IsNone(const fb::Activation& activation) {
+  return activation.kind() == static_cast<uint8_t>(kernels::UnaryKind::kIdentity);
+}
+
+}  // namespace pleat::converter
