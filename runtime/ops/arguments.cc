@@ -1,0 +1,126 @@
+#include "runtime/ops/arguments.h"
+
+#include <algorithm>
+
+#include "runtime/checked.h"
+
+namespace pleat::runtime {
+namespace {
+
+Result<Integers> ReadIntegers(const Tensor* known, int64_t count) {
+  Integers integers{.present = true, .count = count};
+  if (known != nullptr) integers.values = ToInt64s(*known);
+  return integers;
+}
+
+Status CheckIntegerType(const Type& type, const char* name) {
+  if (type.element == ElementType::kInt64 || type.element == ElementType::kInt32) {
+    return Status::Ok();
+  }
+  return InvalidModel(std::string(name) + ": expected int64 or int32, got " +
+                      ElementName(type.element));
+}
+
+}  // namespace
+
+Status CheckInputs(const Node& node, size_t least, size_t most) {
+  const auto range = [&] {
+    return least == most ? std::to_string(least)
+                         : std::to_string(least) + " to " + std::to_string(most);
+  };
+  if (node.inputs.size() < least || node.inputs.size() > most) {
+    return InvalidModel("expected " + range() + " inputs, got " +
+                        std::to_string(node.inputs.size()));
+  }
+  for (size_t i = 0; i < least; ++i) {
+    if (node.inputs[i] == kNoValue) {
+      return InvalidModel("input " + std::to_string(i) + " is required and left out");
+    }
+  }
+  if (node.outputs.empty()) return InvalidModel("expected an output, got none");
+  return Status::Ok();
+}
+
+Status CheckArity(const Node& node, size_t least, size_t most) {
+  PLEAT_RETURN_IF_ERROR(CheckInputs(node, least, most));
+  if (node.outputs.size() != 1) {
+    return InvalidModel("expected 1 output, got " + std::to_string(node.outputs.size()));
+  }
+  return Status::Ok();
+}
+
+Type Unranked(ElementType element) { return {.element = element, .ranked = false}; }
+
+Type UnknownSizes(ElementType element, int64_t rank) {
+  return {.element = element, .shape = Shape(static_cast<size_t>(rank), kUnknownDim)};
+}
+
+Result<Integers> ReadVector(const Type& type, const Tensor* known, const char* name, int64_t most) {
+  PLEAT_RETURN_IF_ERROR(CheckIntegerType(type, name));
+  if (!type.ranked) return Integers{.present = true};
+  if (type.rank() != 1) {
+    return InvalidModel(std::string(name) + ": expected a vector, got " + TypeText(type));
+  }
+  if (type.shape[0] > most) {
+    return LimitExceeded(std::string(name) + ": expected at most " + std::to_string(most) +
+                         " entries, got " + std::to_string(type.shape[0]));
+  }
+  return ReadIntegers(known, type.shape[0]);
+}
+
+Result<Integers> ReadScalar(const Type& type, const Tensor* known, const char* name) {
+  PLEAT_RETURN_IF_ERROR(CheckIntegerType(type, name));
+  const bool scalar = !type.ranked || type.rank() == 0 ||
+                      (type.rank() == 1 && (type.shape[0] == 1 || type.shape[0] == kUnknownDim));
+  if (!scalar) {
+    return InvalidModel(std::string(name) + ": expected a scalar, got " + TypeText(type));
+  }
+  return ReadIntegers(known, 1);
+}
+
+Status RequireKnown(const Integers& parameter, const char* name) {
+  if (!parameter.Unknown()) return Status::Ok();
+  return Unsupported(std::string(name) + " must be known before the run");
+}
+
+Status CheckIndexType(const Type& index) { return CheckIntegerType(index, "indices"); }
+
+Status CheckSameElement(const Type& a, const char* a_name, const Type& b, const char* b_name) {
+  if (a.element == b.element) return Status::Ok();
+  return InvalidModel(std::string(b_name) + ": expected " + ElementName(a.element) + " as " +
+                      a_name + " has, got " + ElementName(b.element));
+}
+
+Result<std::vector<int>> NormalizeAxes(std::span<const int64_t> axes, int rank) {
+  std::vector<int> normal;
+  for (int64_t axis : axes) {
+    PLEAT_ASSIGN_OR_RETURN(const int a, NormalizeAxis(axis, rank));
+    if (std::find(normal.begin(), normal.end(), a) != normal.end()) {
+      return InvalidModel("axis " + std::to_string(axis) + " is given twice");
+    }
+    normal.push_back(a);
+  }
+  return normal;
+}
+
+Result<int64_t> SizeProduct(const Shape& shape, size_t begin, size_t end) {
+  Checked product = 1;
+  bool unknown = false;
+  for (size_t d = begin; d < end; ++d) {
+    if (shape[d] == 0) return int64_t{0};
+    unknown = unknown || shape[d] == kUnknownDim;
+    if (shape[d] != kUnknownDim) product = product * shape[d];
+  }
+  if (!product.ok()) return LimitExceeded("the product of " + ShapeText(shape) + " overflows");
+  return unknown ? kUnknownDim : *product.get();
+}
+
+void PrepareCopy(PrepareContext& context, std::vector<int> operands,
+                 std::vector<kernels::CopyPiece> pieces) {
+  context.operands = std::move(operands);
+  kernels::CopyProblem problem{.element_size = ElementSize(context.inputs[0].element),
+                               .pieces = std::move(pieces)};
+  SelectInto(context, kernels::CopyCandidates(), problem);
+}
+
+}  // namespace pleat::runtime
