@@ -2,12 +2,15 @@
 
 #include <pthreadpool.h>
 
+#include <algorithm>
 #include <atomic>
 
 namespace pleat::kernels {
 
 struct ThreadPool::Impl {
   pthreadpool_t pool = nullptr;
+  Runner run = nullptr;
+  void* callers_pool = nullptr;
   ~Impl() {
     if (pool != nullptr) pthreadpool_destroy(pool);
   }
@@ -19,6 +22,12 @@ ThreadPool::ThreadPool(int threads) : impl_(std::make_unique<Impl>()) {
   if (impl_->pool != nullptr) {
     threads_ = static_cast<int>(pthreadpool_get_threads_count(impl_->pool));
   }
+}
+
+ThreadPool::ThreadPool(int threads, Runner run, void* pool)
+    : impl_(std::make_unique<Impl>()), threads_(threads) {
+  impl_->run = run;
+  impl_->callers_pool = pool;
 }
 
 ThreadPool::~ThreadPool() = default;
@@ -47,8 +56,12 @@ void ThreadPool::Run(size_t count, Body body, void* context) {
     return;
   }
   Loop loop{.count = count, .body = body, .context = context};
-  pthreadpool_parallelize_1d(impl_->pool, RunSlot, &loop, static_cast<size_t>(threads_),
-                             PTHREADPOOL_FLAG_YIELD_WORKERS);
+  const size_t slots = std::min(count, static_cast<size_t>(threads_));
+  if (impl_->run != nullptr) {
+    impl_->run(impl_->callers_pool, slots, RunSlot, &loop);
+    return;
+  }
+  pthreadpool_parallelize_1d(impl_->pool, RunSlot, &loop, slots, PTHREADPOOL_FLAG_YIELD_WORKERS);
 }
 
 }  // namespace pleat::kernels

@@ -14,6 +14,12 @@ class ThreadPool {
   // `threads` >= 1. One thread means: everything runs on the caller's thread and none is created.
   // Falls back to fewer threads when the system gives none.
   explicit ThreadPool(int threads);
+  // Uses threads that belong to the caller: run(pool, count, task, argument) must call
+  // task(argument, i) once for every i in [0, count), on any threads, all at once or one after
+  // another, and return when all are done. `count` is never above `threads`.
+  using Task = void (*)(void* argument, size_t index);
+  using Runner = void (*)(void* pool, size_t count, Task task, void* argument);
+  ThreadPool(int threads, Runner run, void* pool);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;

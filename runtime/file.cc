@@ -48,19 +48,23 @@ bool WriteAll(int fd, std::span<const std::byte> bytes) {
 
 }  // namespace
 
-Result<MappedFile> MapFile(const std::string& path) {
-  Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!file.ok()) return IoError(ErrorText(path, "open"));
+Result<MappedFile> MapDescriptor(int descriptor, const std::string& name) {
   struct stat info;
-  if (fstat(file.get(), &info) != 0) return IoError(ErrorText(path, "stat"));
-  if (!S_ISREG(info.st_mode)) return IoError(path + ": not a regular file");
+  if (fstat(descriptor, &info) != 0) return IoError(ErrorText(name, "stat"));
+  if (!S_ISREG(info.st_mode)) return IoError(name + ": not a regular file");
   const auto bytes = static_cast<size_t>(info.st_size);
   if (bytes == 0) return MappedFile{};
-  void* mapped = mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, file.get(), 0);
-  if (mapped == MAP_FAILED) return IoError(ErrorText(path, "map"));
+  void* mapped = mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, descriptor, 0);
+  if (mapped == MAP_FAILED) return IoError(ErrorText(name, "map"));
   std::shared_ptr<const void> owner(
       mapped, [bytes](const void* p) { munmap(const_cast<void*>(p), bytes); });
   return MappedFile{{static_cast<const std::byte*>(mapped), bytes}, std::move(owner)};
+}
+
+Result<MappedFile> MapFile(const std::string& path) {
+  Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!file.ok()) return IoError(ErrorText(path, "open"));
+  return MapDescriptor(file.get(), path);
 }
 
 Status WriteFileAtomically(const std::string& path, std::span<const std::byte> bytes) {

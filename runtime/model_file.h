@@ -44,6 +44,8 @@ struct MappedFile {
   std::shared_ptr<const void> owner;
 };
 Result<MappedFile> MapFile(const std::string& path);
+// Maps all of an open file, whose `name` goes into errors; the descriptor stays the caller's.
+Result<MappedFile> MapDescriptor(int descriptor, const std::string& name);
 
 // Writes beside the target, syncs, renames over it, syncs the folder: the target is the old file,
 // or the new one, never a part. Leaves nothing behind on failure.

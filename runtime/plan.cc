@@ -225,7 +225,10 @@ Status Planner::PlaceAll() {
   for (size_t i = 0; i < buffers.size(); ++i) {
     if (i < stored) {
       plan_->places[owners[i]] = {
-          .kind = Place::Kind::kArena, .offset = offsets[i], .bytes = buffers[i].bytes};
+          .kind = Place::Kind::kArena,
+          .offset = offsets[i],
+          .bytes = buffers[i].bytes,
+          .root = static_cast<ValueId>(owners[i])};
     } else {
       plan_->steps[owners[i]].scratch_offset = offsets[i];
     }

@@ -20,7 +20,8 @@ struct Place {
   Kind kind = Kind::kNone;
   size_t offset = 0;  // into the arena
   size_t bytes = 0;
-  int input = -1;  // which graph input (a view of it has the same place)
+  int input = -1;           // which graph input (a view of it has the same place)
+  ValueId root = kNoValue;  // in the arena: the value whose buffer this is (views share one)
   const void* constant = nullptr;
 };
 

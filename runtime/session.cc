@@ -1,93 +1,90 @@
 #include "runtime/session.h"
 
-#include <chrono>
+#include <algorithm>
+#include <cfenv>
 #include <cstring>
 #include <list>
+#include <new>
 
-#include "runtime/model_file.h"
+#include "runtime/bound_plan.h"
 
 namespace pleat::runtime {
-
-Result<std::shared_ptr<const Model>> Model::Load(const std::string& path) {
-  PLEAT_ASSIGN_OR_RETURN(MappedFile file, MapFile(path));
-  Result<Graph> graph = ParseGraph(file.bytes, file.owner);
-  if (!graph.ok()) return graph.status().In(path);
-  std::shared_ptr<Model> model(new Model);
-  model->graph_ = std::move(graph).value();
-  return std::shared_ptr<const Model>(std::move(model));
-}
-
-Result<std::shared_ptr<const Model>> Model::FromBytes(std::span<const std::byte> bytes) {
-  PLEAT_ASSIGN_OR_RETURN(Graph graph, ParseGraph(bytes, nullptr));
-  std::shared_ptr<Model> model(new Model);
-  model->graph_ = std::move(graph);
-  return std::shared_ptr<const Model>(std::move(model));
-}
-
-Result<std::shared_ptr<const Model>> Model::FromGraph(Graph graph) {
-  PLEAT_RETURN_IF_ERROR(CheckGraph(graph));
-  std::shared_ptr<Model> model(new Model);
-  model->graph_ = std::move(graph);
-  return std::shared_ptr<const Model>(std::move(model));
-}
-
-size_t Model::weight_bytes() const {
-  size_t bytes = 0;
-  for (const Value& value : graph_.values) {
-    if (value.constant) bytes += value.constant->bytes();
-  }
-  return bytes;
-}
-
 namespace {
 
-// A plan with the addresses of this session's memory filled in.
-struct BoundPlan {
-  std::vector<Shape> shapes;
-  std::unique_ptr<Plan> plan;
-  std::vector<const void*> inputs;  // of all steps, one after another
-  std::vector<void*> outputs;
-  struct Patch {
-    size_t position;  // in `inputs`
-    int input;        // the graph input whose address goes there
-  };
-  std::vector<Patch> patches;
-  const std::byte* arena = nullptr;  // what the addresses were made for
+using Clock = std::chrono::steady_clock;
 
-  const void* Address(ValueId id) const {
-    const Place& place = plan->places[static_cast<size_t>(id)];
-    return place.kind == Place::Kind::kConstant ? place.constant : arena + place.offset;
-  }
+bool Overlap(const void* a, size_t a_bytes, const void* b, size_t b_bytes) {
+  const auto first = reinterpret_cast<uintptr_t>(a), second = reinterpret_cast<uintptr_t>(b);
+  return a_bytes > 0 && b_bytes > 0 && first < second + b_bytes && second < first + a_bytes;
+}
 
-  void Bind(const std::byte* to) {
-    arena = to;
-    inputs.clear();
-    outputs.clear();
-    patches.clear();
-    for (const Step& step : plan->steps) {
-      for (ValueId id : step.inputs) {
-        const Place& place = plan->places[static_cast<size_t>(id)];
-        if (place.kind == Place::Kind::kInput) patches.push_back({inputs.size(), place.input});
-        inputs.push_back(Address(id));
-      }
-      for (ValueId id : step.outputs) outputs.push_back(const_cast<void*>(Address(id)));
-    }
+// The default floating-point mode, whatever the caller's; theirs comes back at the end.
+class DefaultRounding {
+ public:
+  DefaultRounding() {
+    std::fegetenv(&callers_);
+    std::fesetenv(FE_DFL_ENV);
   }
+  ~DefaultRounding() { std::fesetenv(&callers_); }
+  DefaultRounding(const DefaultRounding&) = delete;
+  DefaultRounding& operator=(const DefaultRounding&) = delete;
+
+ private:
+  std::fenv_t callers_;
 };
+
+// Holds a session for one call; the second caller is told instead of waiting.
+class Hold {
+ public:
+  explicit Hold(std::atomic<bool>& busy)
+      : busy_(busy), held_(!busy.exchange(true, std::memory_order_acquire)) {}
+  ~Hold() {
+    if (held_) busy_.store(false, std::memory_order_release);
+  }
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+  bool held() const { return held_; }
+
+ private:
+  std::atomic<bool>& busy_;
+  bool held_;
+};
+
+Status Busy() {
+  return {StatusCode::kBusy, "the session is in use by another thread: make one for each"};
+}
+
+kernels::ThreadPool MakePool(const Session::Options& options) {
+  const DefaultRounding rounding;  // new threads inherit it
+  if (options.parallel_for == nullptr) return kernels::ThreadPool(options.threads);
+  return kernels::ThreadPool(options.threads, options.parallel_for, options.pool);
+}
 
 }  // namespace
 
 struct Session::State {
-  explicit State(const Options& options) : options(options), threads(options.threads) {}
+  explicit State(const Options& options)
+      : options(options), threads(MakePool(options)), arena(options.allocator) {}
 
   Options options;
   kernels::ThreadPool threads;
+  std::atomic<bool> busy{false};
   std::list<BoundPlan> plans;  // most recently used first
-  Tensor arena;
-  std::vector<Tensor> last_inputs;
+  Memory arena;
+  std::vector<const void*> input_data;  // of the last run
+  std::vector<void*> output_data;       // the caller's buffers of the last run, or null
+  bool ran = false;                     // `plans.front()` holds the outputs of a successful run
+  std::vector<Tensor> kept_inputs;
   std::function<void(size_t, double)> on_step;
 
   Result<BoundPlan*> PlanFor(const Graph& graph, std::span<const Shape> shapes);
+  Result<BoundPlan*> Find(const Graph& graph, std::span<const TensorView> inputs);
+  Status Run(const Graph& graph, std::span<const TensorView> inputs,
+             std::span<const OutputBuffer> outputs, const RunControl& control);
+  Status PlaceOutputs(const Graph& graph, const BoundPlan& bound,
+                      std::span<const TensorView> inputs, std::span<const OutputBuffer> outputs);
+  Status RunSteps(BoundPlan& bound, const RunControl& control);
+  const void* Address(const BoundPlan& bound, ValueId id) const;
 };
 
 Result<BoundPlan*> Session::State::PlanFor(const Graph& graph, std::span<const Shape> shapes) {
@@ -107,76 +104,221 @@ Result<BoundPlan*> Session::State::PlanFor(const Graph& graph, std::span<const S
   return &plans.front();
 }
 
+// The plan for these inputs, in front of `plans`.
+Result<BoundPlan*> Session::State::Find(const Graph& graph, std::span<const TensorView> inputs) {
+  for (size_t i = 0; i < std::min(inputs.size(), graph.inputs.size()); ++i) {
+    const Value& value = graph.values[static_cast<size_t>(graph.inputs[i])];
+    if (inputs[i].element != value.type.element) {
+      const Type got{inputs[i].element, true, {inputs[i].shape.begin(), inputs[i].shape.end()}};
+      return InvalidArgument(
+          "input " + value.name + ": expected " + TypeText(value.type) + ", got " + TypeText(got),
+          "ELEMENT_TYPE");
+    }
+  }
+  for (auto it = plans.begin(); it != plans.end(); ++it) {
+    const bool same = std::equal(it->shapes.begin(), it->shapes.end(), inputs.begin(), inputs.end(),
+                                 [](const Shape& planned, const TensorView& input) {
+                                   return std::equal(planned.begin(), planned.end(),
+                                                     input.shape.begin(), input.shape.end());
+                                 });
+    if (same) {
+      plans.splice(plans.begin(), plans, it);
+      return &plans.front();
+    }
+  }
+  std::vector<Shape> shapes;
+  for (const TensorView& input : inputs)
+    shapes.emplace_back(input.shape.begin(), input.shape.end());
+  return PlanFor(graph, shapes);
+}
+
+const void* Session::State::Address(const BoundPlan& bound, ValueId id) const {
+  const Place& place = bound.PlaceOf(id);
+  switch (place.kind) {
+    case Place::Kind::kNone:
+      return nullptr;
+    case Place::Kind::kInput:
+      return input_data[static_cast<size_t>(place.input)];
+    case Place::Kind::kConstant:
+      return place.constant;
+    case Place::Kind::kArena:
+      break;
+  }
+  return bound.arena + place.offset;
+}
+
+// Checks the caller's buffers and notes in `output_data` those that results go straight into.
+Status Session::State::PlaceOutputs(const Graph& graph, const BoundPlan& bound,
+                                    std::span<const TensorView> inputs,
+                                    std::span<const OutputBuffer> outputs) {
+  output_data.assign(graph.outputs.size(), nullptr);
+  for (size_t o = 0; o < outputs.size(); ++o) {
+    const OutputBuffer& buffer = outputs[o];
+    if (buffer.data == nullptr) continue;
+    const auto id = static_cast<size_t>(graph.outputs[o]);
+    const size_t needed = ByteSize(bound.plan->types[id]);
+    if (buffer.bytes < needed) {
+      return InvalidArgument("output " + graph.values[id].name + " (" +
+                                 TypeText(bound.plan->types[id]) + "): expected a buffer of " +
+                                 std::to_string(needed) + " bytes, got " +
+                                 std::to_string(buffer.bytes),
+                             "BUFFER_TOO_SMALL");
+    }
+    for (size_t other = 0; other < o; ++other) {
+      if (Overlap(buffer.data, needed, outputs[other].data,
+                  ByteSize(bound.TypeOf(graph.outputs[other])))) {
+        return InvalidArgument("the buffers of outputs " + std::to_string(other) + " and " +
+                                   std::to_string(o) + " overlap",
+                               "BUFFER_OVERLAP");
+      }
+    }
+    bool direct = bound.direct[o];
+    for (size_t i = 0; direct && i < inputs.size(); ++i) {
+      direct =
+          !Overlap(buffer.data, needed, inputs[i].data, ByteSize(bound.TypeOf(graph.inputs[i])));
+    }
+    if (direct) output_data[o] = buffer.data;
+  }
+  return Status::Ok();
+}
+
+Status Session::State::RunSteps(BoundPlan& bound, const RunControl& control) {
+  const void* const* inputs = bound.inputs.data();
+  void* const* outputs = bound.outputs.data();
+  for (size_t s = 0; s < bound.plan->steps.size(); ++s) {
+    const Step& step = bound.plan->steps[s];
+    if (control.cancel != nullptr && control.cancel->load(std::memory_order_relaxed)) {
+      return {StatusCode::kCancelled, "the run was cancelled"};
+    }
+    if (control.deadline && Clock::now() >= *control.deadline) {
+      return {StatusCode::kDeadlineExceeded, "the run did not finish before its deadline"};
+    }
+    const Clock::time_point start = on_step ? Clock::now() : Clock::time_point();
+    step.kernel->Run({inputs, outputs, bound.arena + step.scratch_offset, &threads});
+    if (on_step) on_step(s, std::chrono::duration<double>(Clock::now() - start).count());
+    inputs += step.inputs.size();
+    outputs += step.outputs.size();
+  }
+  return Status::Ok();
+}
+
+Status Session::State::Run(const Graph& graph, std::span<const TensorView> inputs,
+                           std::span<const OutputBuffer> outputs, const RunControl& control) {
+  const DefaultRounding rounding;
+  ran = false;
+  PLEAT_ASSIGN_OR_RETURN(BoundPlan * bound, Find(graph, inputs));
+  if (!outputs.empty() && outputs.size() != graph.outputs.size()) {
+    return InvalidArgument("expected " + std::to_string(graph.outputs.size()) + " outputs, got " +
+                               std::to_string(outputs.size()),
+                           "OUTPUT_COUNT");
+  }
+  PLEAT_RETURN_IF_ERROR(arena.Reserve(bound->plan->arena_bytes));
+  if (bound->arena != arena.data()) bound->Bind(graph, arena.data());
+  PLEAT_RETURN_IF_ERROR(PlaceOutputs(graph, *bound, inputs, outputs));
+
+  input_data.resize(inputs.size());
+  for (size_t i = 0; i < inputs.size(); ++i) input_data[i] = inputs[i].data;
+  for (const auto& [position, index] : bound->from_inputs) {
+    bound->inputs[position] = input_data[index];
+  }
+  const auto target = [&](size_t output) {
+    void* const direct = output_data[output];
+    return direct != nullptr ? direct : bound->arena + bound->PlaceOf(graph.outputs[output]).offset;
+  };
+  for (const auto& [position, index] : bound->reads_of_output) {
+    bound->inputs[position] = target(index);
+  }
+  for (const auto& [position, index] : bound->writes_of_output) {
+    bound->outputs[position] = target(index);
+  }
+  PLEAT_RETURN_IF_ERROR(RunSteps(*bound, control));
+
+  for (size_t o = 0; o < outputs.size(); ++o) {
+    if (outputs[o].data == nullptr || output_data[o] != nullptr) continue;
+    const ValueId id = graph.outputs[o];
+    const Place& place = bound->PlaceOf(id);
+    const void* source = Address(*bound, id);
+    for (size_t other = 0; other < o; ++other) {
+      const Place& same = bound->PlaceOf(graph.outputs[other]);
+      if (place.kind == Place::Kind::kArena && same.kind == place.kind && same.root == place.root &&
+          output_data[other] != nullptr) {
+        source = output_data[other];
+      }
+    }
+    std::memmove(outputs[o].data, source, ByteSize(bound->TypeOf(id)));
+  }
+  for (size_t o = 0; o < outputs.size(); ++o) output_data[o] = outputs[o].data;
+  ran = true;
+  return Status::Ok();
+}
+
 Session::Session(std::shared_ptr<const Model> model, Options options)
     : model_(std::move(model)), state_(std::make_unique<State>(options)) {}
 
 Session::~Session() = default;
 
-Result<const Plan*> Session::Prepare(std::span<const Shape> shapes) {
+Result<const Plan*> Session::Prepare(std::span<const Shape> shapes) try {
+  const Hold hold(state_->busy);
+  if (!hold.held()) return Busy();
+  const DefaultRounding rounding;
+  state_->ran = false;
   PLEAT_ASSIGN_OR_RETURN(BoundPlan * bound, state_->PlanFor(model_->graph(), shapes));
   return static_cast<const Plan*>(bound->plan.get());
+} catch (const std::bad_alloc&) {
+  return Status(StatusCode::kOutOfMemory, "out of memory while planning");
 }
 
-Result<std::vector<Tensor>> Session::Run(std::span<const Tensor> inputs) {
+Status Session::RunInto(std::span<const TensorView> inputs, std::span<const OutputBuffer> outputs,
+                        const RunControl& control) try {
+  const Hold hold(state_->busy);
+  if (!hold.held()) return Busy();
+  return state_->Run(model_->graph(), inputs, outputs, control);
+} catch (const std::bad_alloc&) {
+  return {StatusCode::kOutOfMemory, "out of memory while planning"};
+}
+
+TensorView Session::Output(size_t index) const {
   const Graph& graph = model_->graph();
-  std::vector<Shape> shapes;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    shapes.push_back(inputs[i].shape());
-    if (i >= graph.inputs.size()) continue;
-    const Value& value = graph.values[static_cast<size_t>(graph.inputs[i])];
-    if (inputs[i].element() != value.type.element) {
-      return InvalidArgument("input " + value.name + ": expected " + TypeText(value.type) +
-                             ", got " + TypeText(inputs[i].type()));
-    }
+  if (!state_->ran || index >= graph.outputs.size()) return {};
+  const BoundPlan& bound = state_->plans.front();
+  const ValueId id = graph.outputs[index];
+  const Type& type = bound.TypeOf(id);
+  const void* callers = state_->output_data[index];
+  return {type.element, type.shape, callers != nullptr ? callers : state_->Address(bound, id)};
+}
+
+Result<std::vector<Tensor>> Session::Run(std::span<const Tensor> inputs) try {
+  const Hold hold(state_->busy);
+  if (!hold.held()) return Busy();
+  std::vector<TensorView> views;
+  for (const Tensor& input : inputs) {
+    views.push_back({input.element(), input.shape(), input.raw()});
   }
-  PLEAT_ASSIGN_OR_RETURN(BoundPlan * bound, state_->PlanFor(graph, shapes));
-  const Plan& plan = *bound->plan;
-  if (state_->arena.empty() || state_->arena.bytes() < plan.arena_bytes) {
-    state_->arena = {};
-    state_->arena = Tensor::Make(ElementType::kUint8, {static_cast<int64_t>(plan.arena_bytes)});
-  }
-  auto* arena = static_cast<std::byte*>(state_->arena.mutable_raw());
-  if (bound->arena != arena) bound->Bind(arena);
-  for (const BoundPlan::Patch& patch : bound->patches) {
-    bound->inputs[patch.position] = inputs[static_cast<size_t>(patch.input)].raw();
-  }
-  const void* const* step_inputs = bound->inputs.data();
-  void* const* step_outputs = bound->outputs.data();
-  for (size_t s = 0; s < plan.steps.size(); ++s) {
-    const Step& step = plan.steps[s];
-    const auto start = std::chrono::steady_clock::now();
-    step.kernel->Run({step_inputs, step_outputs, arena + step.scratch_offset, &state_->threads});
-    if (state_->on_step) {
-      const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-      state_->on_step(s, took.count());
-    }
-    step_inputs += step.inputs.size();
-    step_outputs += step.outputs.size();
-  }
-  state_->last_inputs.assign(inputs.begin(), inputs.end());
+  PLEAT_RETURN_IF_ERROR(state_->Run(model_->graph(), views, {}, {}));
+  state_->kept_inputs.assign(inputs.begin(), inputs.end());
   std::vector<Tensor> results;
-  for (ValueId id : graph.outputs) {
-    const Tensor value = ValueAfterRun(id);
-    Tensor copy = Tensor::Make(value.element(), value.shape());
-    std::memcpy(copy.mutable_raw(), value.raw(), value.bytes());
+  for (size_t o = 0; o < model_->graph().outputs.size(); ++o) {
+    const TensorView output = Output(o);
+    Tensor copy = Tensor::Make(output.element, {output.shape.begin(), output.shape.end()});
+    std::memcpy(copy.mutable_raw(), output.data, copy.bytes());
     results.push_back(std::move(copy));
   }
   return results;
+} catch (const std::bad_alloc&) {
+  return Status(StatusCode::kOutOfMemory, "out of memory while running");
 }
 
 Tensor Session::ValueAfterRun(ValueId id) const {
-  if (state_->plans.empty()) return {};
+  if (!state_->ran) return {};
   const BoundPlan& bound = state_->plans.front();
-  const Place& place = bound.plan->places[static_cast<size_t>(id)];
-  const Type& type = bound.plan->types[static_cast<size_t>(id)];
-  switch (place.kind) {
-    case Place::Kind::kNone:
-      return {};
-    case Place::Kind::kInput:
-      return state_->last_inputs[static_cast<size_t>(place.input)].Reshaped(type.shape);
-    default:
-      return Tensor::Borrow(type.element, type.shape, bound.Address(id), nullptr);
+  const Type& type = bound.TypeOf(id);
+  const void* data = state_->Address(bound, id);
+  if (data == nullptr) return {};
+  const Place& place = bound.PlaceOf(id);
+  if (place.kind == Place::Kind::kInput) {
+    return state_->kept_inputs[static_cast<size_t>(place.input)].Reshaped(type.shape);
   }
+  return Tensor::Borrow(type.element, type.shape, data, nullptr);
 }
 
 void Session::Profile(std::function<void(size_t, double)> on_step) {

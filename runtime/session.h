@@ -5,14 +5,17 @@
 #ifndef PLEAT_RUNTIME_SESSION_H_
 #define PLEAT_RUNTIME_SESSION_H_
 
+#include <atomic>
+#include <chrono>
 #include <functional>
-#include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "runtime/graph.h"
+#include "runtime/memory.h"
 #include "runtime/plan.h"
 
 namespace pleat::runtime {
@@ -23,9 +26,12 @@ class Model {
   // Maps a .pleat file and verifies it. Weights stay in the mapping and are read when needed; the
   // file must not be changed in place while the model lives.
   static Result<std::shared_ptr<const Model>> Load(const std::string& path);
-  // The same from the caller's memory, which must stay until the model is gone. 64-byte alignment
-  // of `bytes` saves a copy of the weights.
-  static Result<std::shared_ptr<const Model>> FromBytes(std::span<const std::byte> bytes);
+  // The same of an open file, from its beginning; the descriptor stays the caller's.
+  static Result<std::shared_ptr<const Model>> LoadDescriptor(int descriptor);
+  // The same from memory that `owner` keeps alive; without one the caller promises that it stays
+  // until the model is gone. 64-byte alignment of `bytes` saves a copy of the weights.
+  static Result<std::shared_ptr<const Model>> FromBytes(
+      std::span<const std::byte> bytes, std::shared_ptr<const void> owner = nullptr);
   // From a graph in memory; CheckGraph and InferGraph must pass.
   static Result<std::shared_ptr<const Model>> FromGraph(Graph graph);
 
@@ -37,11 +43,35 @@ class Model {
   Graph graph_;
 };
 
-// One caller's memory for running a model. Not to be used by two threads at once; make one each.
+// A tensor in somebody else's memory, dense and row-major; any alignment.
+struct TensorView {
+  ElementType element = ElementType::kFloat32;
+  std::span<const int64_t> shape;
+  const void* data = nullptr;
+};
+
+// Where a caller wants an output; null leaves it in the session's memory.
+struct OutputBuffer {
+  void* data = nullptr;
+  size_t bytes = 0;
+};
+
+// What may end a run early, looked at between steps.
+struct RunControl {
+  std::optional<std::chrono::steady_clock::time_point> deadline;
+  const std::atomic<bool>* cancel = nullptr;
+};
+
+// One caller's memory for running a model; it keeps the model alive. Every function but the
+// destructor may be called from any thread; one that finds another at work returns kBusy.
 class Session {
  public:
   struct Options {
     int threads = 1;
+    // When set, runs loops on the caller's threads: see kernels::ThreadPool.
+    kernels::ThreadPool::Runner parallel_for = nullptr;
+    void* pool = nullptr;
+    Allocator allocator;            // of the arena
     kernels::SelectOptions select;  // select.threads is overwritten
     bool share_buffers = true;      // false: every value keeps its own memory until the next run
     size_t max_plans = 8;           // plans kept for shapes seen before
@@ -61,7 +91,17 @@ class Session {
     return Run(std::span<const Tensor>(inputs.begin(), inputs.size()));
   }
 
-  // Plans for these input shapes without running.
+  // The same between the caller's buffers, computed straight into `outputs` where possible; an
+  // empty `outputs` leaves all in the session. Output buffers may overlap inputs but not each
+  // other. From the second run of a shape on it allocates nothing and, with one thread, takes no
+  // lock. A failed run leaves the session usable and the buffers undefined.
+  Status RunInto(std::span<const TensorView> inputs, std::span<const OutputBuffer> outputs,
+                 const RunControl& control = {});
+  // An output of the last successful RunInto; in the session's memory until its next run, or in
+  // the caller's buffer. Empty data when there is none.
+  TensorView Output(size_t index) const;
+
+  // Plans for these input shapes without running; the plan is good until the next call.
   Result<const Plan*> Prepare(std::span<const Shape> shapes);
   // After a Run with share_buffers == false: the value's numbers, or an empty tensor.
   Tensor ValueAfterRun(ValueId id) const;

@@ -20,31 +20,42 @@ enum class StatusCode {
   kIo = 5,
   kLimitExceeded = 6,
   kVerificationFailed = 7,
+  kOutOfMemory = 8,
+  kBusy = 9,  // another thread is using this session
+  kCancelled = 10,
+  kDeadlineExceeded = 11,
   kInternal = 70,
 };
+
+// The rule a failure without one of its own breaks, e.g. "INVALID_MODEL".
+const char* RuleName(StatusCode code);
 
 class [[nodiscard]] Status {
  public:
   Status() = default;
-  Status(StatusCode code, std::string message) : code_(code), message_(std::move(message)) {}
+  Status(StatusCode code, std::string message, const char* rule = nullptr)
+      : code_(code), rule_(rule), message_(std::move(message)) {}
   static Status Ok() { return {}; }
 
   bool ok() const { return code_ == StatusCode::kOk; }
   StatusCode code() const { return code_; }
   const std::string& message() const { return message_; }
+  // A stable name for what was broken, for programs: messages change, rules do not.
+  const char* rule() const { return rule_ != nullptr ? rule_ : RuleName(code_); }
 
   // The same failure with "<where>: " in front, e.g. the node's name. Ok stays ok.
   Status In(const std::string& where) const {
-    return ok() ? *this : Status(code_, where + ": " + message_);
+    return ok() ? *this : Status(code_, where + ": " + message_, rule_);
   }
 
  private:
   StatusCode code_ = StatusCode::kOk;
+  const char* rule_ = nullptr;  // static storage
   std::string message_;
 };
 
-inline Status InvalidArgument(std::string m) {
-  return {StatusCode::kInvalidArgument, std::move(m)};
+inline Status InvalidArgument(std::string m, const char* rule = nullptr) {
+  return {StatusCode::kInvalidArgument, std::move(m), rule};
 }
 inline Status InvalidModel(std::string m) { return {StatusCode::kInvalidModel, std::move(m)}; }
 inline Status Unsupported(std::string m) { return {StatusCode::kUnsupported, std::move(m)}; }

@@ -1,8 +1,8 @@
 #include "runtime/tensor.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
+#include <new>
 
 #include "runtime/checked.h"
 
@@ -75,12 +75,12 @@ Tensor Tensor::Make(ElementType element, Shape shape) {
   Tensor tensor;
   tensor.element_ = element;
   tensor.shape_ = std::move(shape);
-  const size_t bytes = (tensor.bytes() + 63) / 64 * 64;
-  void* memory = std::aligned_alloc(64, std::max<size_t>(bytes, 64));
-  PLEAT_CHECK(memory != nullptr, "out of memory");
-  std::memset(memory, 0, std::max<size_t>(bytes, 64));
-  tensor.owner_ =
-      std::shared_ptr<const void>(memory, [](const void* p) { std::free(const_cast<void*>(p)); });
+  constexpr std::align_val_t kAlignment{64};
+  const size_t bytes = std::max<size_t>((tensor.bytes() + 63) / 64 * 64, 64);
+  void* memory = ::operator new(bytes, kAlignment);
+  std::memset(memory, 0, bytes);
+  tensor.owner_ = std::shared_ptr<const void>(
+      memory, [](const void* p) { ::operator delete(const_cast<void*>(p), kAlignment); });
   tensor.data_ = memory;
   return tensor;
 }

@@ -62,7 +62,8 @@ Result<int> NormalizeAxis(int64_t axis, int rank);
 class Tensor {
  public:
   Tensor() = default;
-  // New zeroed memory, 64-byte aligned. REQUIRES: `shape` is known and checked.
+  // New zeroed memory, 64-byte aligned, from the aligned operator new: where memory runs out this
+  // fails as the standard containers do. REQUIRES: `shape` is known and checked.
   static Tensor Make(ElementType element, Shape shape);
   // The caller's memory, kept alive by `owner` (which may be null: the caller then promises).
   static Tensor Borrow(ElementType element, Shape shape, const void* data,

@@ -1,0 +1,43 @@
+#include "runtime/bound_plan.h"
+
+namespace pleat::runtime {
+
+void BoundPlan::Bind(const Graph& graph, std::byte* to) {
+  arena = to;
+  inputs.clear();
+  outputs.clear();
+  from_inputs.clear();
+  reads_of_output.clear();
+  writes_of_output.clear();
+  direct.assign(graph.outputs.size(), false);
+  std::vector<int> output_of(graph.values.size(), -1);  // by root
+  for (size_t o = 0; o < graph.outputs.size(); ++o) {
+    const Place& place = PlaceOf(graph.outputs[o]);
+    if (place.kind != Place::Kind::kArena || output_of[static_cast<size_t>(place.root)] >= 0) {
+      continue;
+    }
+    output_of[static_cast<size_t>(place.root)] = static_cast<int>(o);
+    direct[o] = true;
+  }
+  const auto output_in = [&](const Place& place) {
+    return place.kind == Place::Kind::kArena ? output_of[static_cast<size_t>(place.root)] : -1;
+  };
+  for (const Step& step : plan->steps) {
+    for (ValueId id : step.inputs) {
+      const Place& place = PlaceOf(id);
+      const int output = output_in(place);
+      if (place.kind == Place::Kind::kInput) {
+        from_inputs.push_back({inputs.size(), static_cast<size_t>(place.input)});
+      }
+      if (output >= 0) reads_of_output.push_back({inputs.size(), static_cast<size_t>(output)});
+      inputs.push_back(place.kind == Place::Kind::kConstant ? place.constant : to + place.offset);
+    }
+    for (ValueId id : step.outputs) {
+      const int output = output_in(PlaceOf(id));
+      if (output >= 0) writes_of_output.push_back({outputs.size(), static_cast<size_t>(output)});
+      outputs.push_back(to + PlaceOf(id).offset);
+    }
+  }
+}
+
+}  // namespace pleat::runtime
