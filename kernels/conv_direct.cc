@@ -1,0 +1,264 @@
+// Convolution as a product whose rows are pointers into the image: no im2col copy. Pixels outside
+// the image point at a row of zeros. With few channels a whole row of the kernel is one run of
+// neighbouring floats; only where it hangs over the image's edge is the run copied.
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "hwy/aligned_allocator.h"
+#include "kernels/conv_geometry.h"
+#include "kernels/epilogue.h"
+#include "kernels/gemm.h"
+
+namespace pleat::kernels {
+namespace {
+
+constexpr int64_t kMaxRun = 160;            // floats of a kernel row read as one run
+constexpr size_t kBlockBytes = 128 * 1024;  // of the image, that a block of rows reads
+constexpr size_t kBlockPointers = 4096;     // of the rows of a block
+constexpr size_t kMinBlockRows = 14;
+
+size_t RoundUp(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+class DirectConv final : public Kernel {
+ public:
+  explicit DirectConv(const ConvProblem& p) : p_(p), gemm_(BestGemm()), epilogue_(p.activation) {
+    inputs_ = p.in_channels / p.groups;
+    outputs_ = p.out_channels / p.groups;
+    panels_ = CeilDiv(outputs_, kPanelWidth);
+    in_ = StridesOf(true, InPixels(p), p.in_channels, p.in_pixel_stride);
+    runs_ = p.groups == 1 && p.kernel[2] > 1 && p.dilation[2] == 1 &&
+            inputs_ * p.kernel[2] <= kMaxRun && in_.pixel == inputs_;
+    taps_ = static_cast<size_t>(runs_ ? p.kernel[0] * p.kernel[1] : Taps(p));
+    count_ = static_cast<size_t>(runs_ ? inputs_ * p.kernel[2] : inputs_);
+    panel_step_ = taps_ * count_ * kPanelWidth;
+    y_step_ = p.out_pixel_stride == 0 ? p.out_channels : p.out_pixel_stride;
+    residual_step_ = p.residual_pixel_stride == 0 ? p.out_channels : p.residual_pixel_stride;
+    zeros_.assign(count_, 0.0f);
+    if (p.weights != nullptr && p.weight_layout == WeightLayout::kOnnx) {
+      packed_ = hwy::AllocateAligned<float>(PackedCount());
+      PackConvWeights(p, WeightLayout::kPanels16, static_cast<const float*>(p.weights),
+                      packed_.get());
+    }
+    if (p.has_bias && p.bias != nullptr) {
+      bias_.resize(BiasCount());
+      PadBias(static_cast<const float*>(p.bias), bias_.data());
+    }
+    const int64_t pixel_bytes = 4 * inputs_ *
+                                std::min(p.stride[0] * p.stride[1], p.kernel[0] * p.kernel[1]) *
+                                std::min(p.stride[2], p.kernel[2]);
+    block_rows_ = std::min(kBlockBytes / static_cast<size_t>(std::max<int64_t>(1, pixel_bytes)),
+                           kBlockPointers / std::max<size_t>(1, taps_));
+    block_rows_ = std::max(block_rows_, kMinBlockRows);
+  }
+
+  size_t scratch_bytes(int threads) const override {
+    size_t bytes = ThreadBytes() * static_cast<size_t>(threads);
+    if (DynamicBias()) bytes += RoundUp(BiasCount() * sizeof(float));
+    if (DynamicWeights()) bytes += RoundUp(PackedCount() * sizeof(float));
+    return bytes;
+  }
+
+  size_t packed_bytes() const override {
+    return (packed_ ? PackedCount() * sizeof(float) : 0) + bias_.size() * sizeof(float);
+  }
+
+  void Run(const Operands& operands) const override {
+    const auto taken = TakeOperands<float>(p_, operands);
+    Job job{.x = taken.x, .y = taken.y, .residual = taken.residual};
+    auto* scratch = static_cast<std::byte*>(operands.scratch);
+    job.bias = p_.has_bias ? bias_.data() : nullptr;
+    if (DynamicBias()) {
+      PadBias(taken.bias, reinterpret_cast<float*>(scratch));
+      job.bias = reinterpret_cast<const float*>(scratch);
+      scratch += RoundUp(BiasCount() * sizeof(float));
+    }
+    job.weights = packed_ ? packed_.get() : taken.w;
+    if (DynamicWeights()) {
+      PackConvWeights(p_, WeightLayout::kPanels16, taken.w, reinterpret_cast<float*>(scratch));
+      job.weights = reinterpret_cast<const float*>(scratch);
+      scratch += RoundUp(PackedCount() * sizeof(float));
+    }
+    const auto m = static_cast<size_t>(p_.batch * OutPixels(p_));
+    const auto n = static_cast<size_t>(outputs_), groups = static_cast<size_t>(p_.groups);
+    if (m == 0 || n == 0) return;
+    const double work = static_cast<double>(m) * static_cast<double>(n * taps_ * count_);
+    const Split split =
+        SplitProduct(m, n, block_rows_, gemm_.columns, work, operands.threads->threads());
+    const size_t units = (n + gemm_.columns - 1) / gemm_.columns;
+    operands.threads->ParallelFor(
+        split.m_parts * split.n_parts * groups, [&](size_t index, size_t slot) {
+          const size_t parts = split.m_parts * split.n_parts;
+          const Range rows = PartOf(m, split.m_parts, index % parts / split.n_parts);
+          const Range columns = PartOf(units, split.n_parts, index % split.n_parts);
+          Block(job, index / parts, rows, columns.begin * gemm_.columns,
+                std::min(n, columns.end * gemm_.columns), scratch + slot * ThreadBytes());
+        });
+  }
+
+ private:
+  struct Job {
+    const float* x;
+    const float* weights;
+    const float* bias;
+    float* y;
+    const float* residual;
+  };
+
+  bool DynamicWeights() const {
+    return p_.weights == nullptr && p_.weight_layout == WeightLayout::kOnnx;
+  }
+  bool DynamicBias() const { return p_.has_bias && p_.bias == nullptr; }
+  size_t PackedCount() const {
+    return static_cast<size_t>(ConvWeightElements(p_, WeightLayout::kPanels16));
+  }
+  size_t BiasCount() const { return static_cast<size_t>(p_.groups * panels_ * kPanelWidth); }
+  size_t EdgeBytes() const {
+    return runs_ ? RoundUp(block_rows_ * taps_ * count_ * sizeof(float)) : 0;
+  }
+  size_t ThreadBytes() const {
+    return RoundUp(block_rows_ * taps_ * sizeof(const float*)) + EdgeBytes();
+  }
+
+  void PadBias(const float* bias, float* padded) const {
+    std::fill_n(padded, BiasCount(), 0.0f);
+    for (int64_t g = 0; g < p_.groups; ++g) {
+      std::copy_n(bias + g * outputs_, outputs_, padded + g * panels_ * kPanelWidth);
+    }
+  }
+
+  void Block(const Job& job, size_t group, Range rows, size_t column_begin, size_t column_end,
+             std::byte* scratch) const {
+    const size_t count = rows.end - rows.begin;
+    const size_t first_panel = group * static_cast<size_t>(panels_) + column_begin / kPanelWidth;
+    const size_t channel = group * static_cast<size_t>(outputs_) + column_begin;
+    const auto y_step = static_cast<size_t>(y_step_);
+    const auto residual_step = static_cast<size_t>(residual_step_);
+    auto** pointers = reinterpret_cast<const float**>(scratch);
+    FillRows(job.x + static_cast<int64_t>(group) * inputs_, rows, pointers,
+             reinterpret_cast<float*>(scratch + ThreadBytes() - EdgeBytes()));
+    float* y = job.y + rows.begin * y_step + channel;
+    gemm_.multiply(
+        {.rows = pointers,
+         .row_count = count,
+         .taps = taps_,
+         .count = count_,
+         .panels = job.weights + first_panel * panel_step_,
+         .panel_step = panel_step_,
+         .init = job.bias ? job.bias + first_panel * kPanelWidth : nullptr,
+         .columns = column_end - column_begin,
+         .y = y,
+         .y_step = y_step,
+         .residual = job.residual ? job.residual + rows.begin * residual_step + channel : nullptr,
+         .residual_step = residual_step,
+         .low = epilogue_.low,
+         .high = epilogue_.high});
+    epilogue_.Finish(y, count, column_end - column_begin, y_step);
+  }
+
+  // Pointers [taps][rows] for output pixels `rows` of all images; x is the group's first channel.
+  void FillRows(const float* x, Range rows, const float** pointers, float* edge) const {
+    const size_t count = rows.end - rows.begin;
+    for (auto row = static_cast<int64_t>(rows.begin); row < static_cast<int64_t>(rows.end);) {
+      const int64_t ow = row % p_.out[2], line = row / p_.out[2];
+      const int64_t oh = line % p_.out[1], od = line / p_.out[1] % p_.out[0];
+      const int64_t n = line / p_.out[1] / p_.out[0];
+      const int64_t run = std::min(p_.out[2] - ow, static_cast<int64_t>(rows.end) - row);
+      const float** to = pointers + (row - static_cast<int64_t>(rows.begin));
+      for (int64_t kd = 0; kd < p_.kernel[0]; ++kd) {
+        const int64_t id = od * p_.stride[0] - p_.pad_begin[0] + kd * p_.dilation[0];
+        for (int64_t kh = 0; kh < p_.kernel[1]; ++kh) {
+          const int64_t ih = oh * p_.stride[1] - p_.pad_begin[1] + kh * p_.dilation[1];
+          const bool inside = id >= 0 && id < p_.in[0] && ih >= 0 && ih < p_.in[1];
+          const int64_t line_pixel = inside ? (id * p_.in[1] + ih) * p_.in[2] : 0;
+          const float* from = x + n * in_.batch + line_pixel * in_.pixel;
+          if (runs_) {
+            if (inside) {
+              FillRuns(from, ow, run, to, edge);
+            } else {
+              std::fill_n(to, run, zeros_.data());
+            }
+            to += count;
+            continue;
+          }
+          for (int64_t kw = 0; kw < p_.kernel[2]; ++kw, to += count) {
+            if (inside) {
+              FillTaps(from, ow, run, kw * p_.dilation[2], to);
+            } else {
+              std::fill_n(to, run, zeros_.data());
+            }
+          }
+        }
+      }
+      row += run;
+    }
+  }
+
+  // Output pixels [begin, end) of a line whose window's column `offset` lies inside the image.
+  Range Inside(int64_t offset, int64_t last) const {
+    const int64_t stride = p_.stride[2], pad = p_.pad_begin[2];
+    const int64_t begin = offset >= pad ? 0 : CeilDiv(pad - offset, stride);
+    const int64_t room = p_.in[2] - 1 + pad - last;
+    const int64_t end = room < 0 ? 0 : room / stride + 1;
+    return {static_cast<size_t>(begin), static_cast<size_t>(std::max(begin, end))};
+  }
+
+  void FillTaps(const float* line, int64_t ow, int64_t run, int64_t offset,
+                const float** to) const {
+    const Range inside = Inside(offset, offset);
+    const int64_t begin = std::clamp<int64_t>(static_cast<int64_t>(inside.begin) - ow, 0, run);
+    const int64_t end = std::clamp<int64_t>(static_cast<int64_t>(inside.end) - ow, begin, run);
+    std::fill_n(to, begin, zeros_.data());
+    const int64_t step = p_.stride[2] * in_.pixel;
+    const float* from = line + ((ow + begin) * p_.stride[2] - p_.pad_begin[2] + offset) * in_.pixel;
+    for (int64_t i = begin; i < end; ++i, from += step) to[i] = from;
+    std::fill_n(to + end, run - end, zeros_.data());
+  }
+
+  // Whole kernel rows; those over the edge are copied to `edge`, which moves on.
+  void FillRuns(const float* line, int64_t ow, int64_t run, const float** to, float*& edge) const {
+    const int64_t pixels = p_.kernel[2];
+    for (int64_t i = 0; i < run; ++i) {
+      const int64_t iw = (ow + i) * p_.stride[2] - p_.pad_begin[2];
+      if (iw >= 0 && iw + pixels <= p_.in[2]) {
+        to[i] = line + iw * in_.pixel;
+        continue;
+      }
+      const int64_t begin = std::clamp<int64_t>(-iw, 0, pixels);
+      const int64_t end = std::clamp<int64_t>(p_.in[2] - iw, begin, pixels);
+      std::fill_n(edge, begin * inputs_, 0.0f);
+      std::copy_n(line + (iw + begin) * inputs_, (end - begin) * inputs_, edge + begin * inputs_);
+      std::fill(edge + end * inputs_, edge + pixels * inputs_, 0.0f);
+      to[i] = edge;
+      edge += count_;
+    }
+  }
+
+  const ConvProblem p_;
+  const Gemm gemm_;
+  const Epilogue epilogue_;
+  int64_t inputs_, outputs_, panels_;  // of a group
+  ImageStrides in_;
+  bool runs_;
+  size_t taps_, count_, panel_step_, block_rows_;
+  int64_t y_step_, residual_step_;
+  std::vector<float> zeros_, bias_;
+  hwy::AlignedFreeUniquePtr<float[]> packed_;
+};
+
+Refusal Refuse(const ConvProblem& p) {
+  if (p.type != ElementType::kFloat32) return "float32 only";
+  if (!p.channels_last) return "channels last only";
+  if (p.weight_layout == WeightLayout::kTapsChannels) return "weights are laid out for depthwise";
+  return {};
+}
+
+}  // namespace
+
+extern const Candidate<ConvProblem> kConvDirect;
+const Candidate<ConvProblem> kConvDirect = {"direct", Refuse,
+                                            [](const ConvProblem& p) -> std::unique_ptr<Kernel> {
+                                              return std::make_unique<DirectConv>(p);
+                                            }};
+
+}  // namespace pleat::kernels

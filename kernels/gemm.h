@@ -1,0 +1,65 @@
+// The matrix product under convolution, transposed convolution, Winograd's and MatMul. Rows are
+// given as pointers, so that they may lie anywhere and be read many times; weights lie in panels of
+// 16 outputs; bias, residual and bounds are applied in registers:
+//   y[r][n] = min(max(init[n] + sum_{t,k} rows[t][r][k] * panel[t][k][n] + residual[r][n], low),
+//   high)
+#ifndef PLEAT_KERNELS_GEMM_H_
+#define PLEAT_KERNELS_GEMM_H_
+
+#include <algorithm>
+#include <cstddef>
+
+namespace pleat::kernels {
+
+// Sums run along t, then k, in one chain of fused multiply-adds for each output: results do not
+// depend on how a product is cut into blocks.
+struct BlockJob {
+  // rows[t * row_count + r] is `count` floats of row r for tap t.
+  const float* const* rows;
+  size_t row_count;
+  size_t taps;
+  size_t count;
+  // Panels [taps][count][16] for all columns, zero beyond the last; panel_step floats apart.
+  const float* panels;
+  size_t panel_step;
+  const float* init;  // whole panels long, or null
+  size_t columns;
+  float* y;
+  size_t y_step;
+  const float* residual;  // laid out as y but for its step; or null
+  size_t residual_step;
+  float low, high;
+};
+
+// The product for one instruction set.
+struct Gemm {
+  void (*multiply)(const BlockJob& job);
+  // Columns that are computed at a time: blocks had best be a multiple wide.
+  size_t columns;
+};
+
+// For the best instruction set in use.
+Gemm BestGemm();
+
+// How a product of m rows and n columns is split into parts that threads take.
+struct Split {
+  size_t m_parts, n_parts;
+};
+// At most `block_rows` rows a part; enough parts for `threads` unless the work (multiply-adds) is
+// small; columns are split, in multiples of `columns`, only where rows do not suffice.
+inline Split SplitProduct(size_t m, size_t n, size_t block_rows, size_t columns, double work,
+                          int threads) {
+  Split split{(m + block_rows - 1) / block_rows, 1};
+  if (threads == 1 || work < 2e5) return split;
+  const size_t wanted = static_cast<size_t>(threads) * 6;
+  if (split.m_parts < wanted) split.m_parts = std::max(split.m_parts, std::min(wanted, m / 24));
+  if (split.m_parts < wanted) {
+    const size_t most = (n + columns - 1) / columns;
+    split.n_parts = std::min(most, (wanted + split.m_parts - 1) / split.m_parts);
+  }
+  return split;
+}
+
+}  // namespace pleat::kernels
+
+#endif  // PLEAT_KERNELS_GEMM_H_
