@@ -1,0 +1,114 @@
+// Constants in all their forms, and tensors made of shapes.
+#include "converter/import/imports.h"
+#include "converter/import/tensor_proto.h"
+#include "converter/import/text.h"
+
+namespace pleat::converter {
+namespace {
+
+namespace fb = runtime::fb;
+using runtime::ElementType;
+using runtime::Status;
+using runtime::Tensor;
+
+}  // namespace
+
+Status ImportConstant(ImportContext& context) {
+  for (const char* unsupported : {"sparse_value", "value_string", "value_strings"}) {
+    if (context.Has(unsupported)) {
+      return context.Unsupported(std::string("constants given as ") + unsupported);
+    }
+  }
+  Tensor tensor;
+  if (context.Has("value")) tensor = context.TensorOf("value");
+  if (context.Has("value_float")) {
+    const float value = context.Float("value_float", 0);
+    tensor = Tensor::Of<float>({}, std::span<const float>(&value, 1));
+  }
+  if (context.Has("value_int")) {
+    const int64_t value = context.Int("value_int", 0);
+    tensor = Tensor::Of<int64_t>({}, std::span<const int64_t>(&value, 1));
+  }
+  if (context.Has("value_floats")) tensor = Tensor::Vector(context.Floats("value_floats"));
+  if (context.Has("value_ints")) tensor = Tensor::Vector(context.Ints("value_ints"));
+  if (context.ok() && tensor.empty()) return context.Invalid("it has no value");
+  return context.Done(context.Constant(std::move(tensor)));
+}
+
+Status ImportConstantOfShape(ImportContext& context) {
+  fb::ConstantOfShapeT fields;
+  fields.to = static_cast<uint8_t>(ElementType::kFloat32);
+  const Tensor value = context.TensorOf("value");
+  if (!value.empty()) {
+    if (value.count() != 1) {
+      return context.Invalid("its value has " + std::to_string(value.count()) +
+                             " elements, expected 1");
+    }
+    fields.to = static_cast<uint8_t>(value.element());
+    fields.value = runtime::ToDoubles(value)[0];
+    if (!kernels::IsFloat(value.element())) {
+      fields.int_value = runtime::Cast(value, ElementType::kInt64).data<int64_t>()[0];
+    }
+  }
+  return context.Done(context.Emit(std::move(fields), {context.input(0)}));
+}
+
+Status ImportShape(ImportContext& context) {
+  fb::ShapeOfT fields;
+  fields.start = context.Int("start", fields.start);
+  fields.end = context.Int("end", fields.end);
+  return context.Done(context.Emit(std::move(fields), {context.input(0)}));
+}
+
+Status ImportSize(ImportContext& context) {
+  return context.Done(context.Emit(fb::SizeOfT(), {context.input(0)}));
+}
+
+Status ImportRange(ImportContext& context) {
+  return context.Done(
+      context.Emit(fb::RangeT(), {context.input(0), context.input(1), context.input(2)}));
+}
+
+Status ImportCast(ImportContext& context) {
+  context.Ignore("saturate");
+  context.Ignore("round_mode");
+  if (context.opset() < 6) return context.Unsupported("Cast before operator set 6");
+  if (!context.Has("to")) return context.Invalid("attribute 'to' is missing");
+  const runtime::Result<ElementType> to = ElementTypeOfOnnx(static_cast<int>(context.Int("to", 0)));
+  if (!to.ok()) return context.Fail(to.status());
+  return context.Done(context.CastTo(ComputeType(*to), context.input(0)));
+}
+
+Status ImportCastLike(ImportContext& context) {
+  context.Ignore("saturate");
+  context.Ignore("round_mode");
+  return context.Done(context.CastTo(context.input_type(1).element, context.input(0)));
+}
+
+Status ImportIf(ImportContext& context) {
+  onnx::GraphProto* then_branch = context.GraphOf("then_branch");
+  onnx::GraphProto* else_branch = context.GraphOf("else_branch");
+  if (then_branch == nullptr || else_branch == nullptr) {
+    return context.Invalid("a branch is missing");
+  }
+  const Tensor condition = context.constant_input(0);
+  if (condition.empty()) {
+    return context.Unsupported("its condition is known only at run time");
+  }
+  if (condition.element() != ElementType::kBool || condition.count() != 1) {
+    return context.Invalid("its condition is not one bool");
+  }
+  onnx::GraphProto& taken = condition.data<bool>()[0] ? *then_branch : *else_branch;
+  const std::vector<runtime::ValueId> outputs = context.Inline(taken);
+  if (!context.ok()) return context.status();
+  if (static_cast<int>(outputs.size()) != context.output_count()) {
+    return context.Invalid("a branch has " + std::to_string(outputs.size()) +
+                           " outputs, expected " + std::to_string(context.output_count()));
+  }
+  for (int i = 0; i < context.output_count(); ++i) {
+    context.Return(i, outputs[static_cast<size_t>(i)]);
+  }
+  return context.status();
+}
+
+}  // namespace pleat::converter

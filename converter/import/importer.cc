@@ -1,0 +1,323 @@
+#include "converter/import/importer.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "converter/import/context.h"
+#include "converter/import/imports.h"
+#include "converter/import/node_order.h"
+#include "converter/import/tensor_proto.h"
+#include "converter/import/text.h"
+#include "converter/onnx_reader.h"
+
+namespace pleat::converter {
+namespace {
+
+using runtime::ElementType;
+using runtime::Graph;
+using runtime::InvalidArgument;
+using runtime::InvalidModel;
+using runtime::kNoValue;
+using runtime::kUnknownDim;
+using runtime::Node;
+using runtime::Result;
+using runtime::Status;
+using runtime::StatusCode;
+using runtime::Tensor;
+using runtime::Type;
+using runtime::Unsupported;
+using runtime::Value;
+using runtime::ValueId;
+
+size_t Index(ValueId id) { return static_cast<size_t>(id); }
+
+Node CastNode(const std::string& name, ElementType to, ValueId from, ValueId result) {
+  runtime::fb::CastT fields;
+  fields.to = static_cast<uint8_t>(to);
+  return runtime::MakeNode(name, std::move(fields), {from}, {result});
+}
+
+Result<const onnx::TypeProto_Tensor*> TensorTypeOf(const onnx::ValueInfoProto& info) {
+  if (info.type().has_tensor_type()) return &info.type().tensor_type();
+  return Unsupported("only tensors are supported, not sequences, maps or optionals");
+}
+
+Scope ScopeOf(onnx::GraphProto& graph, Scope* outer) {
+  Scope scope;
+  scope.outer = outer;
+  for (auto& tensor : *graph.mutable_initializer()) {
+    scope.initializers.emplace(tensor.name(), &tensor);
+  }
+  return scope;
+}
+
+bool Knows(const Scope* scope, const std::string& name) {
+  for (; scope != nullptr; scope = scope->outer) {
+    if (scope->values.contains(name) || scope->initializers.contains(name)) return true;
+  }
+  return false;
+}
+
+Status CheckInputCount(const OperatorImport& entry, const std::vector<ValueId>& inputs) {
+  const bool variadic = entry.most_inputs == kAnyNumber;
+  const size_t needed = variadic ? inputs.size() : Index(entry.fewest_inputs);
+  const auto needed_end = inputs.begin() + static_cast<int64_t>(std::min(needed, inputs.size()));
+  const bool gap = std::find(inputs.begin(), needed_end, kNoValue) != needed_end;
+  const bool few = inputs.size() < Index(entry.fewest_inputs);
+  if (!few && !gap && inputs.size() <= Index(entry.most_inputs)) return Status::Ok();
+  return InvalidModel("it has " + std::to_string(inputs.size()) + " inputs" +
+                      (gap ? " with a gap" : "") + ", expected " +
+                      std::to_string(entry.fewest_inputs) +
+                      (variadic ? " or more" : " to " + std::to_string(entry.most_inputs)));
+}
+
+}  // namespace
+
+Importer::Importer(onnx::ModelProto& model, const ConvertOptions& options)
+    : model_(model), options_(options), opset_(OpsetOf(model)), external_(options.folder) {}
+
+Result<Graph> Importer::Run() {
+  Graph& graph = builder_.graph();
+  onnx::GraphProto& source = *model_.mutable_graph();
+  graph.name = source.name();
+  graph.producer = model_.producer_name();
+  if (!model_.producer_version().empty()) graph.producer += " " + model_.producer_version();
+  if (source.output_size() == 0) return InvalidModel("the graph has no outputs");
+  Scope scope = ScopeOf(source, nullptr);
+  PLEAT_RETURN_IF_ERROR(ImportInputs(scope));
+  PLEAT_RETURN_IF_ERROR(ImportNodes(source, scope));
+  PLEAT_RETURN_IF_ERROR(RefusedNodes());
+  for (const auto& output : source.output()) {
+    PLEAT_RETURN_IF_ERROR(ImportOutput(output, scope).In("graph output " + Quoted(output.name())));
+  }
+  graph.EliminateDead();
+  PLEAT_RETURN_IF_ERROR(runtime::CheckGraph(graph));
+  return std::move(graph);
+}
+
+Result<ValueId> Importer::Lookup(const std::string& name, Scope& scope) {
+  for (Scope* at = &scope; at != nullptr; at = at->outer) {
+    if (const auto value = at->values.find(name); value != at->values.end()) return value->second;
+    const auto initializer = at->initializers.find(name);
+    if (initializer == at->initializers.end()) continue;
+    onnx::TensorProto& proto = *initializer->second;
+    const Result<Tensor> tensor = TensorOfProto(proto, &external_);
+    if (!tensor.ok()) return tensor.status().In("initializer " + Quoted(name));
+    delete proto.release_raw_data();
+    google::protobuf::RepeatedField<float>().Swap(proto.mutable_float_data());
+    const ValueId id =
+        builder_.graph().AddConstant(name, runtime::Cast(*tensor, ComputeType(tensor->element())));
+    at->values.emplace(name, id);
+    return id;
+  }
+  return InvalidModel("nothing makes " + Quoted(name));
+}
+
+Status Importer::ImportInputs(Scope& scope) {
+  const auto& inputs = model_.graph().input();
+  for (const auto& [name, shape] : options_.input_shapes) {
+    const auto found = std::find_if(inputs.begin(), inputs.end(),
+                                    [&](const auto& input) { return input.name() == name; });
+    if (found != inputs.end() && !scope.initializers.contains(name)) continue;
+    std::string known;
+    for (const auto& input : inputs) {
+      if (!scope.initializers.contains(input.name())) known += " " + Quoted(input.name());
+    }
+    return InvalidArgument("a shape is given for " + Quoted(name) + "; the model's inputs are" +
+                           known);
+  }
+  for (const auto& input : inputs) {
+    const auto given = options_.input_shapes.find(input.name());
+    if (given == options_.input_shapes.end() || !input.type().has_tensor_type()) continue;
+    const auto& dims = input.type().tensor_type().shape().dim();
+    for (int i = 0; i < dims.size() && Index(i) < given->second.size(); ++i) {
+      const int64_t size = given->second[Index(i)];
+      if (dims[i].dim_param().empty() || size == kUnknownDim) continue;
+      const auto [known, added] = symbol_sizes_.emplace(dims[i].dim_param(), size);
+      if (!added && known->second != size) {
+        return InvalidArgument("the shapes given make size " + Quoted(dims[i].dim_param()) +
+                               " both " + std::to_string(known->second) + " and " +
+                               std::to_string(size));
+      }
+    }
+  }
+  for (const auto& input : inputs) {
+    if (scope.initializers.contains(input.name())) continue;
+    PLEAT_RETURN_IF_ERROR(ImportInput(input, scope).In("graph input " + Quoted(input.name())));
+  }
+  return Status::Ok();
+}
+
+Status Importer::ImportInput(const onnx::ValueInfoProto& input, Scope& scope) {
+  PLEAT_ASSIGN_OR_RETURN(const onnx::TypeProto_Tensor* declared, TensorTypeOf(input));
+  PLEAT_ASSIGN_OR_RETURN(const ElementType element, ElementTypeOfOnnx(declared->elem_type()));
+  Graph& graph = builder_.graph();
+  Value value;
+  value.name = input.name();
+  value.type.element = element;
+  value.type.ranked = declared->has_shape();
+  for (const auto& dim : declared->shape().dim()) {
+    const bool known = dim.has_dim_value() && dim.dim_value() >= 0;
+    const auto fixed = symbol_sizes_.find(dim.dim_param());
+    const bool is_fixed = !dim.dim_param().empty() && fixed != symbol_sizes_.end();
+    value.type.shape.push_back(known ? dim.dim_value() : is_fixed ? fixed->second : kUnknownDim);
+    value.symbols.push_back(known || is_fixed ? "" : dim.dim_param());
+  }
+  PLEAT_RETURN_IF_ERROR(ApplyInputShape(input, &value));
+  PLEAT_RETURN_IF_ERROR(runtime::CheckType(value.type));
+  Type computed = value.type;
+  computed.element = ComputeType(element);
+  const ValueId id = graph.AddValue(input.name(), value.type);
+  graph.values[Index(id)].symbols = value.symbols;
+  graph.inputs.push_back(id);
+  ValueId inside = id;
+  if (computed.element != element) {
+    inside = graph.AddValue(input.name() + "/" + ElementName(computed.element), computed);
+    PLEAT_RETURN_IF_ERROR(builder_.Add(CastNode(input.name(), computed.element, id, inside)));
+  }
+  scope.values.emplace(input.name(), inside);
+  return Status::Ok();
+}
+
+Status Importer::ApplyInputShape(const onnx::ValueInfoProto& input, Value* value) {
+  const auto given = options_.input_shapes.find(input.name());
+  if (given == options_.input_shapes.end()) return Status::Ok();
+  const runtime::Shape& shape = given->second;
+  if (value->type.ranked && value->type.shape.size() != shape.size()) {
+    return InvalidArgument("the shape given is " + runtime::ShapeText(shape) +
+                           ", the model declares " + runtime::ShapeText(value->type.shape));
+  }
+  value->symbols.resize(shape.size());
+  for (size_t i = 0; i < shape.size(); ++i) {
+    if (shape[i] != kUnknownDim) value->symbols[i].clear();
+  }
+  value->type.ranked = true;
+  value->type.shape = shape;
+  return Status::Ok();
+}
+
+Status Importer::ImportNodes(onnx::GraphProto& graph, Scope& scope) {
+  PLEAT_ASSIGN_OR_RETURN(
+      const std::vector<int> order,
+      NodesInOrder(graph, [&](const std::string& name) { return Knows(scope.outer, name); }));
+  for (const int index : order) {
+    onnx::NodeProto& node = *graph.mutable_node(index);
+    const Status status = ImportNode(node, scope);
+    if (status.code() != StatusCode::kUnsupported) {
+      PLEAT_RETURN_IF_ERROR(status.In(NodeText(node)));
+      continue;
+    }
+    const std::string domain = node.domain().empty() ? "ai.onnx" : Printable(node.domain());
+    refused_.push_back(NodeText(node) + " of " + domain + " " + std::to_string(opset_) + ": " +
+                       status.message());
+    for (const std::string& output : node.output()) scope.values[output] = kRefused;
+  }
+  return Status::Ok();
+}
+
+Status Importer::ImportNode(onnx::NodeProto& node, Scope& scope) {
+  if (!node.domain().empty() && node.domain() != "ai.onnx") {
+    return Unsupported("operators of this domain are not supported");
+  }
+  if (opset_ == 0) return InvalidModel("the model does not import the operator set of ai.onnx");
+  const OperatorImport* entry = FindImport(node.op_type());
+  if (entry == nullptr) return Unsupported("the operator is not supported");
+  if (opset_ < entry->since) {
+    return Unsupported("the operator is supported from operator set " +
+                       std::to_string(entry->since) + " on");
+  }
+
+  std::vector<ValueId> inputs;
+  for (const std::string& name : node.input()) {
+    ValueId id = kNoValue;
+    if (!name.empty()) {
+      PLEAT_ASSIGN_OR_RETURN(id, Lookup(name, scope));
+    }
+    inputs.push_back(id);
+  }
+  while (!inputs.empty() && inputs.back() == kNoValue) inputs.pop_back();
+  PLEAT_RETURN_IF_ERROR(CheckInputCount(*entry, inputs));
+  if (node.output_size() < 1 || node.output_size() > entry->most_outputs) {
+    return InvalidModel("it has " + std::to_string(node.output_size()) +
+                        " outputs, expected 1 to " + std::to_string(entry->most_outputs));
+  }
+  if (std::find(inputs.begin(), inputs.end(), kRefused) != inputs.end()) {
+    for (const std::string& output : node.output()) scope.values[output] = kRefused;
+    return Status::Ok();
+  }
+
+  ImportContext context(*this, scope, node, std::move(inputs));
+  const Status imported = entry->import(context);
+  PLEAT_RETURN_IF_ERROR(context.status());
+  PLEAT_RETURN_IF_ERROR(imported);
+  PLEAT_RETURN_IF_ERROR(context.CheckAllRead());
+  for (int i = 0; i < node.output_size(); ++i) {
+    if (!context.wants(i)) continue;
+    const ValueId id = context.results()[Index(i)];
+    if (id == kNoValue) {
+      return Unsupported("its output " + std::to_string(i) + " is not supported");
+    }
+    scope.values[node.output(i)] = id;
+  }
+  return Status::Ok();
+}
+
+Result<std::vector<ValueId>> Importer::Inline(onnx::GraphProto& graph, Scope& outer) {
+  if (graph.input_size() > 0) return InvalidModel("a branch has inputs of its own");
+  Scope scope = ScopeOf(graph, &outer);
+  PLEAT_RETURN_IF_ERROR(ImportNodes(graph, scope));
+  std::vector<ValueId> outputs;
+  for (const auto& output : graph.output()) {
+    PLEAT_ASSIGN_OR_RETURN(const ValueId id, Lookup(output.name(), scope));
+    outputs.push_back(id);
+  }
+  return outputs;
+}
+
+Status Importer::ImportOutput(const onnx::ValueInfoProto& output, Scope& scope) {
+  Graph& graph = builder_.graph();
+  PLEAT_ASSIGN_OR_RETURN(const ValueId inside, Lookup(output.name(), scope));
+  ElementType computed = graph.values[Index(inside)].type.element;
+  ElementType element = computed;
+  if (output.has_type()) {
+    PLEAT_ASSIGN_OR_RETURN(const onnx::TypeProto_Tensor* declared, TensorTypeOf(output));
+    if (declared->elem_type() != 0) {
+      PLEAT_ASSIGN_OR_RETURN(element, ElementTypeOfOnnx(declared->elem_type()));
+    }
+  }
+  if (ComputeType(element) != computed) {
+    return InvalidModel(std::string("it is declared ") + ElementName(element) +
+                        ", the graph makes " + ElementName(computed));
+  }
+  const bool taken =
+      std::find(graph.outputs.begin(), graph.outputs.end(), inside) != graph.outputs.end();
+  const bool is_input =
+      std::find(graph.inputs.begin(), graph.inputs.end(), inside) != graph.inputs.end();
+  const bool is_constant = graph.values[Index(inside)].constant.has_value();
+  if (element == computed && !taken && !is_input && !is_constant) {
+    graph.values[Index(inside)].name = output.name();
+    graph.outputs.push_back(inside);
+    return Status::Ok();
+  }
+  if (!taken && !is_input) {
+    graph.values[Index(inside)].name = output.name() + "/" + ElementName(computed);
+  }
+  const ValueId result = graph.AddValue(output.name(), graph.values[Index(inside)].type);
+  graph.values[Index(result)].type.element = element;
+  Node node = element == computed
+                  ? runtime::MakeNode(output.name(), runtime::fb::IdentityT(), {inside}, {result})
+                  : CastNode(output.name(), element, inside, result);
+  graph.nodes.push_back(std::move(node));
+  graph.outputs.push_back(result);
+  return Status::Ok();
+}
+
+Status Importer::RefusedNodes() const {
+  if (refused_.empty()) return Status::Ok();
+  std::string text = std::to_string(refused_.size()) +
+                     (refused_.size() == 1 ? " node is" : " nodes are") + " not supported: ";
+  for (size_t i = 0; i < refused_.size(); ++i) text += (i == 0 ? "" : "; ") + refused_[i];
+  return Unsupported(text);
+}
+
+}  // namespace pleat::converter

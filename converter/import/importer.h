@@ -1,0 +1,66 @@
+// Walks an ONNX graph and hands each node to the importer of its operator (imports.inc).
+#ifndef PLEAT_CONVERTER_IMPORT_IMPORTER_H_
+#define PLEAT_CONVERTER_IMPORT_IMPORTER_H_
+
+#include <onnx/onnx_pb.h>
+
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "converter/convert.h"
+#include "converter/import/external_data.h"
+#include "converter/import/graph_builder.h"
+
+namespace pleat::converter {
+
+// The names of one ONNX graph; a subgraph sees those of the graphs around it.
+struct Scope {
+  Scope* outer = nullptr;
+  std::unordered_map<std::string, runtime::ValueId> values;
+  std::unordered_map<std::string, onnx::TensorProto*> initializers;  // not read so far
+};
+
+class Importer {
+ public:
+  // Both must outlive the importer. The model's weights are emptied as they are read.
+  Importer(onnx::ModelProto& model, const ConvertOptions& options);
+
+  // Once. kUnsupported lists every node that has no importer or that its importer refuses.
+  runtime::Result<runtime::Graph> Run();
+
+  GraphBuilder& builder() { return builder_; }
+  int64_t opset() const { return opset_; }
+  ExternalData& external() { return external_; }
+
+  // The value behind a name, read from the initializers at first use. kRefused for what a refused
+  // node should have made.
+  static constexpr runtime::ValueId kRefused = -2;
+  runtime::Result<runtime::ValueId> Lookup(const std::string& name, Scope& scope);
+
+  // The nodes of a subgraph without inputs become nodes of the graph; returns the values of its
+  // outputs.
+  runtime::Result<std::vector<runtime::ValueId>> Inline(onnx::GraphProto& graph, Scope& outer);
+
+ private:
+  runtime::Status ImportInputs(Scope& scope);
+  runtime::Status ImportInput(const onnx::ValueInfoProto& input, Scope& scope);
+  runtime::Status ApplyInputShape(const onnx::ValueInfoProto& input, runtime::Value* value);
+  runtime::Status ImportNodes(onnx::GraphProto& graph, Scope& scope);
+  runtime::Status ImportNode(onnx::NodeProto& node, Scope& scope);
+  runtime::Status ImportOutput(const onnx::ValueInfoProto& output, Scope& scope);
+  runtime::Status RefusedNodes() const;
+
+  onnx::ModelProto& model_;
+  const ConvertOptions& options_;
+  int64_t opset_;
+  ExternalData external_;
+  GraphBuilder builder_;
+  std::map<std::string, int64_t> symbol_sizes_;  // of names that input_shapes fixes
+  std::vector<std::string> refused_;
+};
+
+}  // namespace pleat::converter
+
+#endif  // PLEAT_CONVERTER_IMPORT_IMPORTER_H_

@@ -1,0 +1,36 @@
+// The importers of all operators, from the list.
+#ifndef PLEAT_CONVERTER_IMPORT_IMPORTS_H_
+#define PLEAT_CONVERTER_IMPORT_IMPORTS_H_
+
+#include <limits>
+#include <span>
+#include <string>
+
+#include "converter/import/context.h"
+
+namespace pleat::converter {
+
+inline constexpr int kAnyNumber = std::numeric_limits<int>::max();
+
+struct OperatorImport {
+  const char* op;
+  runtime::Status (*import)(ImportContext&);
+  int since;  // the first operator set that is known here
+  int fewest_inputs;
+  int most_inputs;
+  int most_outputs;
+};
+
+// Every operator of the default domain that Pleat reads, as imports.inc lists them.
+std::span<const OperatorImport> AllImports();
+// Null when there is none.
+const OperatorImport* FindImport(const std::string& op);
+
+#define PLEAT_IMPORT(op, function, since, fewest_inputs, most_inputs, most_outputs) \
+  runtime::Status function(ImportContext& context);
+#include "converter/import/imports.inc"
+#undef PLEAT_IMPORT
+
+}  // namespace pleat::converter
+
+#endif  // PLEAT_CONVERTER_IMPORT_IMPORTS_H_

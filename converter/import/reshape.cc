@@ -1,0 +1,100 @@
+// Operators that give the same numbers another shape, or move them.
+#include "converter/import/imports.h"
+
+namespace pleat::converter {
+namespace {
+
+namespace fb = runtime::fb;
+using runtime::Status;
+using runtime::ValueId;
+
+// The axes of Squeeze and Unsqueeze: an attribute before operator set 13, then an input. Known
+// ones go into `axes`, the input is kept only when they are not.
+ValueId ReadAxes(ImportContext& context, std::vector<int64_t>* axes) {
+  *axes = context.Ints("axes");
+  if (context.opset() < 13 || !context.has_input(1)) return runtime::kNoValue;
+  const runtime::Tensor known = context.constant_input(1);
+  if (known.empty()) return context.input(1);
+  *axes = runtime::ToInt64s(known);
+  return runtime::kNoValue;
+}
+
+std::vector<ValueId> WithoutGap(ValueId x, ValueId axes) {
+  return axes == runtime::kNoValue ? std::vector<ValueId>{x} : std::vector<ValueId>{x, axes};
+}
+
+}  // namespace
+
+Status ImportReshape(ImportContext& context) {
+  fb::ReshapeT fields;
+  fields.allow_zero = context.Flag("allowzero");
+  ValueId shape = context.input(1);
+  if (context.opset() < 5) shape = context.Int64s(context.Ints("shape"));
+  if (shape == runtime::kNoValue) return context.Invalid("no shape is given");
+  return context.Done(context.Emit(std::move(fields), {context.input(0), shape}));
+}
+
+Status ImportFlatten(ImportContext& context) {
+  fb::FlattenT fields;
+  fields.axis = context.Int("axis", 1);
+  return context.Done(context.Emit(std::move(fields), {context.input(0)}));
+}
+
+Status ImportTranspose(ImportContext& context) {
+  fb::TransposeT fields;
+  fields.perm = context.Ints("perm");
+  if (!context.Has("perm")) {
+    for (int i = context.Rank(0); i-- > 0;) fields.perm.push_back(i);
+  }
+  return context.Done(context.Emit(std::move(fields), {context.input(0)}));
+}
+
+Status ImportSqueeze(ImportContext& context) {
+  fb::SqueezeT fields;
+  const ValueId axes = ReadAxes(context, &fields.axes);
+  return context.Done(context.Emit(std::move(fields), WithoutGap(context.input(0), axes)));
+}
+
+Status ImportUnsqueeze(ImportContext& context) {
+  fb::UnsqueezeT fields;
+  const ValueId axes = ReadAxes(context, &fields.axes);
+  if (fields.axes.empty() && axes == runtime::kNoValue) return context.Done(context.input(0));
+  return context.Done(context.Emit(std::move(fields), WithoutGap(context.input(0), axes)));
+}
+
+Status ImportConcat(ImportContext& context) {
+  fb::ConcatT fields;
+  if (context.opset() >= 4 && !context.Has("axis")) return context.Invalid("no axis is given");
+  fields.axis = context.Int("axis", 1);
+  return context.Done(context.Emit(std::move(fields), context.inputs()));
+}
+
+Status ImportIdentity(ImportContext& context) { return context.Done(context.input(0)); }
+
+Status ImportExpand(ImportContext& context) {
+  return context.Done(context.Emit(fb::ExpandT(), {context.input(0), context.input(1)}));
+}
+
+Status ImportTile(ImportContext& context) {
+  if (context.opset() < 6) return context.Unsupported("Tile before operator set 6");
+  return context.Done(context.Emit(fb::TileT(), {context.input(0), context.input(1)}));
+}
+
+Status ImportDepthToSpace(ImportContext& context) {
+  fb::DepthToSpaceT fields;
+  fields.block = context.Int("blocksize", 0);
+  const std::string mode = context.String("mode", "DCR");
+  fields.depth_column_row = mode == "DCR";
+  if (mode != "DCR" && mode != "CRD") return context.Invalid("mode is neither DCR nor CRD");
+  if (fields.block < 1) return context.Invalid("blocksize is missing or below 1");
+  return context.Done(context.Emit(std::move(fields), {context.input(0)}));
+}
+
+Status ImportSpaceToDepth(ImportContext& context) {
+  fb::SpaceToDepthT fields;
+  fields.block = context.Int("blocksize", 0);
+  if (fields.block < 1) return context.Invalid("blocksize is missing or below 1");
+  return context.Done(context.Emit(std::move(fields), {context.input(0)}));
+}
+
+}  // namespace pleat::converter

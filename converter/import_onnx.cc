@@ -1,0 +1,39 @@
+#include <filesystem>
+
+#include "converter/convert.h"
+#include "converter/import/importer.h"
+#include "converter/onnx_reader.h"
+
+namespace pleat::converter {
+namespace {
+
+using runtime::Graph;
+using runtime::Result;
+
+Result<Graph> Import(std::unique_ptr<onnx::ModelProto> model, const ConvertOptions& options) {
+  PLEAT_ASSIGN_OR_RETURN(Graph graph, Importer(*model, options).Run());
+  model.reset();
+  PLEAT_RETURN_IF_ERROR(runtime::InferGraph(graph, /*evaluate=*/false));
+  if (options.on_stage) options.on_stage("import", graph);
+  return graph;
+}
+
+}  // namespace
+
+Result<Graph> ImportOnnx(std::span<const std::byte> bytes, const ConvertOptions& options) {
+  PLEAT_ASSIGN_OR_RETURN(auto model, ReadOnnx(bytes));
+  return Import(std::move(model), options);
+}
+
+Result<Graph> ImportOnnxFile(const std::string& path, ConvertOptions options) {
+  PLEAT_ASSIGN_OR_RETURN(std::vector<std::byte> bytes, ReadModelFile(path));
+  PLEAT_ASSIGN_OR_RETURN(auto model, ReadOnnx(bytes));
+  std::vector<std::byte>().swap(bytes);
+  if (options.folder.empty()) {
+    const std::string folder = std::filesystem::path(path).parent_path().string();
+    options.folder = folder.empty() ? "." : folder;
+  }
+  return Import(std::move(model), options);
+}
+
+}  // namespace pleat::converter
