@@ -91,18 +91,6 @@ Status CheckSameElement(const Type& a, const char* a_name, const Type& b, const 
                       a_name + " has, got " + ElementName(b.element));
 }
 
-Result<std::vector<int>> NormalizeAxes(std::span<const int64_t> axes, int rank) {
-  std::vector<int> normal;
-  for (int64_t axis : axes) {
-    PLEAT_ASSIGN_OR_RETURN(const int a, NormalizeAxis(axis, rank));
-    if (std::find(normal.begin(), normal.end(), a) != normal.end()) {
-      return InvalidModel("axis " + std::to_string(axis) + " is given twice");
-    }
-    normal.push_back(a);
-  }
-  return normal;
-}
-
 Result<int64_t> SizeProduct(const Shape& shape, size_t begin, size_t end) {
   Checked product = 1;
   bool unknown = false;

@@ -9,6 +9,7 @@
 
 #include "kernels/copy.h"
 #include "runtime/op.h"
+#include "runtime/ops/axes.h"
 
 namespace pleat::runtime {
 
@@ -59,9 +60,6 @@ Status RequireKnown(const Integers& parameter, const char* name);
 Status CheckIndexType(const Type& index);
 // Fails unless the two element types are one.
 Status CheckSameElement(const Type& a, const char* a_name, const Type& b, const char* b_name);
-
-// Axes in [0, rank), in the order given. Fails for one out of range or given twice.
-Result<std::vector<int>> NormalizeAxes(std::span<const int64_t> axes, int rank);
 
 // The product of sizes [begin, end) of a shape; kUnknownDim when one of them is unknown and none
 // is 0. Fails where it overflows.
