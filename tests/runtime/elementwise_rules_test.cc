@@ -100,5 +100,65 @@ TEST(BinaryRule, Numbers) {
             Doubles{});
 }
 
+fb::CastT CastTo(ElementType to) {
+  fb::CastT fields;
+  fields.to = static_cast<uint8_t>(to);
+  return fields;
+}
+
+TEST(CastRule, TypesAndNumbers) {
+  EXPECT_EQ(InferText(CastTo(kI64), {{kF32, true, {kUnknownDim, 2}}}), "int64[?,2]");
+  EXPECT_EQ(InferText(CastTo(kBool), {kUnranked}), "bool[...]");
+  EXPECT_EQ(InferText(CastTo(static_cast<ElementType>(77)), {kUnranked}),
+            "unknown element type 77");
+  EXPECT_EQ(Numbers(Evaluate(CastTo(kI64), {F32({3}, {1.5f, -2.5f, NAN})})), (Doubles{1, -2, 0}));
+  EXPECT_EQ(Numbers(Evaluate(CastTo(ElementType::kFloat16), {F32({2}, {0.1f, 70000})})),
+            (Doubles{0.0999755859375, INFINITY}));
+}
+
+TEST(WhereRule, TypesAndNumbers) {
+  const Type mask = {kBool, true, {2, 1}};
+  EXPECT_EQ(InferText(fb::WhereT{}, {mask, {kF32, true, {3}}, {kF32, true, {kUnknownDim, 3}}}),
+            "float32[2,3]");
+  EXPECT_EQ(InferText(fb::WhereT{}, {mask, kUnranked, {kF32, true, {3}}}), "float32[...]");
+  EXPECT_EQ(InferText(fb::WhereT{}, {mask, {kF32, true, {3}}, {kF64, true, {3}}}),
+            "expected a and b of one type, got float32 and float64");
+  EXPECT_EQ(InferText(fb::WhereT{}, {{kI64, true, {2}}, {kF32, true, {2}}, {kF32, true, {2}}}),
+            "expected the condition to be bool, got int64");
+  const Tensor condition = tests::Evaluate(CastTo(kBool), {I64({2, 1}, {1, 0})}).value()[0];
+  EXPECT_EQ(Numbers(Evaluate(fb::WhereT{}, {condition, I64({2}, {1, 2}), I64({}, {3})})),
+            (Doubles{1, 2, 3, 3}));
+}
+
+fb::ScaleShiftT ScaleShiftAlong(int64_t axis) {
+  fb::ScaleShiftT fields;
+  fields.axis = axis;
+  return fields;
+}
+
+TEST(ScaleShiftRule, Types) {
+  const Type c3 = {kF32, true, {3}}, wide = {kF64, true, {3}};
+  EXPECT_EQ(InferText(ScaleShiftAlong(1), {{kF32, true, {2, 3, 4}}, c3, wide}), "float32[2,3,4]");
+  EXPECT_EQ(InferText(ScaleShiftAlong(-1), {{kF64, true, {2, kUnknownDim}}, c3, c3}),
+            "float64[2,3]");
+  EXPECT_EQ(InferText(ScaleShiftAlong(1), {kUnranked, c3, c3}), "float32[...]");
+  EXPECT_EQ(InferText(ScaleShiftAlong(0), {{kF32, true, {2, 3}}, c3, c3}),
+            "expected scale of shape [2], got [3]");
+  EXPECT_EQ(InferText(ScaleShiftAlong(2), {{kF32, true, {2, 3}}, c3, c3}),
+            "axis 2 is outside [-2, 2)");
+  EXPECT_EQ(InferText(ScaleShiftAlong(1), {{kI64, true, {2, 3}}, c3, c3}),
+            "expected x to be float32 or float64, got int64");
+}
+
+TEST(ScaleShiftRule, NumbersOfAnyMixOfTypes) {
+  const Doubles expected = {3, 3, 9, 11};
+  const Tensor scale32 = F32({2}, {1, 2}), scale64 = F64({2}, {1, 2});
+  const Tensor shift32 = F32({2}, {2, 3}), shift64 = F64({2}, {2, 3});
+  const auto fields = ScaleShiftAlong(0);
+  EXPECT_EQ(Numbers(Evaluate(fields, {F32({2, 2}, {1, 1, 3, 4}), scale64, shift32})), expected);
+  EXPECT_EQ(Numbers(Evaluate(fields, {F32({2, 2}, {1, 1, 3, 4}), scale32, shift64})), expected);
+  EXPECT_EQ(Numbers(Evaluate(fields, {F64({2, 2}, {1, 1, 3, 4}), scale32, shift32})), expected);
+}
+
 }  // namespace
 }  // namespace pleat::runtime
