@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "kernels/reduce.h"
+#include "kernels/saturate.h"
 #include "kernels/split.h"
 #include "kernels/visit_type.h"
 
@@ -26,14 +27,7 @@ T FromDouble(double value) {
   if constexpr (std::is_floating_point_v<T>) {
     return static_cast<T>(value);
   } else {
-    if (std::isnan(value)) return 0;
-    if (value >= static_cast<double>(std::numeric_limits<T>::max())) {
-      return std::numeric_limits<T>::max();
-    }
-    if (value <= static_cast<double>(std::numeric_limits<T>::lowest())) {
-      return std::numeric_limits<T>::lowest();
-    }
-    return static_cast<T>(value);
+    return Saturate<T>(value);
   }
 }
 

@@ -1,10 +1,9 @@
 // Every output as the sum over the product of its axes' positions, in double.
-#include <algorithm>
 #include <cmath>
-#include <limits>
 #include <type_traits>
 
 #include "kernels/resize.h"
+#include "kernels/saturate.h"
 #include "kernels/split.h"
 #include "kernels/visit_type.h"
 
@@ -16,11 +15,7 @@ T FromDouble(double value) {
   if constexpr (std::is_floating_point_v<T>) {
     return static_cast<T>(value);
   } else {
-    if (std::isnan(value)) return 0;
-    const double low = static_cast<double>(std::numeric_limits<T>::lowest());
-    const double high = static_cast<double>(std::numeric_limits<T>::max());
-    if (value >= high) return std::numeric_limits<T>::max();
-    return static_cast<T>(std::max(low, std::nearbyint(value)));
+    return Saturate<T>(std::nearbyint(value));
   }
 }
 
