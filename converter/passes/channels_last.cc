@@ -25,8 +25,8 @@ bool LayImage(Layout& layout, Node& node) {
   node.inputs[0] = layout.In(node.inputs[0], order);
   const bool has_residual = node.As<fb::ConvT>() != nullptr && node.inputs.size() > 3;
   for (size_t i = 1; i < node.inputs.size(); ++i) {
-    node.inputs[i] = has_residual && i == 3 ? layout.In(node.inputs[i], order)
-                                            : layout.Plain(node.inputs[i]);
+    node.inputs[i] =
+        has_residual && i == 3 ? layout.In(node.inputs[i], order) : layout.Plain(node.inputs[i]);
   }
   node.outputs[0] = layout.Make(node.outputs[0], order);
   layout.Emit(std::move(node));
@@ -292,7 +292,8 @@ bool LayTile(Layout& layout, Node& node) {
   const Form* form = NativeImage(layout, node);
   if (form == nullptr || !IsListOf(layout, node.inputs[1], form->order.size())) return false;
   const Order order = form->order;
-  node.inputs[1] = StoredList(layout, node.inputs[1], order, NameOf(layout.graph(), node) + ".list");
+  node.inputs[1] =
+      StoredList(layout, node.inputs[1], order, NameOf(layout.graph(), node) + ".list");
   EmitIn(layout, node, order);
   return true;
 }

@@ -110,7 +110,8 @@ ValueId Layout::Plain(ValueId id) {
 
 ValueId Layout::ReorderedConstant(ValueId id, const Order& order) {
   Order perm(order.size());
-  for (size_t i = 0; i < order.size(); ++i) perm[static_cast<size_t>(order[i])] = static_cast<int>(i);
+  for (size_t i = 0; i < order.size(); ++i)
+    perm[static_cast<size_t>(order[i])] = static_cast<int>(i);
   fb::TransposeT transpose;
   transpose.perm.assign(perm.begin(), perm.end());
   const Tensor* constant = graph_.ConstantOf(id);
@@ -135,9 +136,8 @@ ValueId Layout::In(ValueId id, const Order& order) {
   } else {
     made = AddForm(id, order);
     const State& state = StateOf(id);
-    const Form from = state.plain != kNoValue
-                          ? Form{state.plain, PlainOrder(order.size())}
-                          : *state.native;
+    const Form from =
+        state.plain != kNoValue ? Form{state.plain, PlainOrder(order.size())} : *state.native;
     Reorder(from.id, from.order, made, order);
   }
   StateOf(id).others[order] = made;

@@ -33,7 +33,8 @@ struct Form {
 };
 
 // Nodes are read in order and written anew; every value is made in one form, and a transposition
-// is written only when a reader asks for another. Ids in old nodes name values, whatever their form.
+// is written only when a reader asks for another. Ids in old nodes name values, whatever their
+// form.
 class Layout {
  public:
   explicit Layout(Graph& graph);
