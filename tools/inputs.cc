@@ -170,7 +170,7 @@ Result<std::map<std::string, Shape>> ParseShapes(const std::vector<std::string>&
 }
 
 Result<std::vector<Shape>> ChooseShapes(const Graph& graph,
-                                        const std::map<std::string, Shape>& given,
+                                        const std::map<std::string, Shape>& given, int64_t size,
                                         std::vector<std::string>* assumed) {
   size_t used = 0;
   std::map<std::string, int64_t> symbols;
@@ -194,8 +194,8 @@ Result<std::vector<Shape>> ChooseShapes(const Graph& graph,
       if (shape[axis] == kUnknownDim) {
         chosen = true;
         const auto known = symbols.find(symbol);
-        const int64_t size = axis == 0 ? 1 : kDefaultSize;
-        shape[axis] = !symbol.empty() && known != symbols.end() ? known->second : size;
+        const int64_t open = axis == 0 ? 1 : size;
+        shape[axis] = !symbol.empty() && known != symbols.end() ? known->second : open;
       }
       if (!symbol.empty()) symbols.emplace(symbol, shape[axis]);
     }

@@ -23,11 +23,11 @@ runtime::Result<std::map<std::string, runtime::Shape>> ParseShapes(
     const std::vector<std::string>& flags);
 
 // A known shape for every input: the given one, else the declared one with 1 for an unknown first
-// size and kDefaultSize for others. Sizes of one symbol are alike. `assumed` receives a line per
-// input that had sizes chosen for it.
+// size and `size` for others. Sizes of one symbol are alike. `assumed` receives a line per input
+// that had sizes chosen for it.
 inline constexpr int64_t kDefaultSize = 64;
 runtime::Result<std::vector<runtime::Shape>> ChooseShapes(
-    const runtime::Graph& graph, const std::map<std::string, runtime::Shape>& given,
+    const runtime::Graph& graph, const std::map<std::string, runtime::Shape>& given, int64_t size,
     std::vector<std::string>* assumed);
 
 // The same numbers for the same seed on every machine: floats even in [-1, 1), integers and

@@ -73,18 +73,18 @@ TEST(InputsTest, UnknownSizesAreChosenAlikeForOneSymbol) {
       Inputs({{"x", {.shape = {kUnknownDim, 3, kUnknownDim}}, {"batch", "", "time"}},
               {"y", {.shape = {kUnknownDim, kUnknownDim}}, {"time", "batch"}}});
   std::vector<std::string> assumed;
-  const auto shapes = ChooseShapes(graph, {}, &assumed);
+  const auto shapes = ChooseShapes(graph, {}, kDefaultSize, &assumed);
   ASSERT_TRUE(shapes.ok());
   EXPECT_EQ((*shapes)[0], (Shape{1, 3, kDefaultSize}));
   EXPECT_EQ((*shapes)[1], (Shape{kDefaultSize, 1}));
   ASSERT_EQ(assumed.size(), 2u);
   EXPECT_EQ(assumed[0], "input 'x' taken as [1,3,64]");
 
-  const auto given = ChooseShapes(graph, {{"x", {5, 3, 7}}}, &assumed);
+  const auto given = ChooseShapes(graph, {{"x", {5, 3, 7}}}, kDefaultSize, &assumed);
   ASSERT_TRUE(given.ok());
   EXPECT_EQ((*given)[1], (Shape{7, 5}));
-  EXPECT_FALSE(ChooseShapes(graph, {{"x", {5, 3}}}, &assumed).ok());
-  EXPECT_FALSE(ChooseShapes(graph, {{"z", {5}}}, &assumed).ok());
+  EXPECT_FALSE(ChooseShapes(graph, {{"x", {5, 3}}}, kDefaultSize, &assumed).ok());
+  EXPECT_FALSE(ChooseShapes(graph, {{"z", {5}}}, kDefaultSize, &assumed).ok());
 }
 
 TEST(InputsTest, RandomNumbersDependOnTheSeedAlone) {

@@ -1,0 +1,124 @@
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/tools/command.h"
+
+namespace pleat::tools {
+namespace {
+
+const std::string kCnn = ModelPath("digits_cnn/model.onnx");
+
+TEST(ConvertTest, ReportsEveryBatchNorm) {
+  const TempFolder folder;
+  const Outcome outcome = Pleat({"convert", kCnn, "-o", folder / "cnn.pleat", "--report",
+                                 folder / "report.json", "--verify", "--json"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(folder.Files(), "cnn.pleat report.json");
+  const nlohmann::json report = nlohmann::json::parse(ReadText(folder / "report.json"));
+  EXPECT_EQ(report["version"], 1);
+  ASSERT_EQ(report["batch_norms"].size(), 9u);
+  size_t folded = 0;
+  for (const nlohmann::json& norm : report["batch_norms"]) {
+    EXPECT_TRUE(norm["node"].is_string());
+    folded += norm["status"] == "FOLDED";
+    EXPECT_TRUE(norm[norm["status"] == "FOLDED" ? "kind" : "reason"].is_string()) << norm;
+  }
+  EXPECT_GT(folded, 4u);
+  EXPECT_EQ(report["summary"]["total"], 9);
+  EXPECT_EQ(report["summary"]["folded"], folded);
+  EXPECT_EQ(report["summary"]["kept"], 9 - folded);
+
+  const nlohmann::json json = outcome.Json();
+  EXPECT_EQ(json["version"], 1);
+  EXPECT_EQ(json["verify"]["pass"], true);
+  EXPECT_EQ(json["bytes"], std::filesystem::file_size(folder / "cnn.pleat"));
+  EXPECT_LT(json["nodes_after"], json["nodes_before"]);
+
+  for (const std::string& file : {kCnn, folder / "cnn.pleat"}) {
+    EXPECT_EQ(Pleat({"explain", file, "--json"}).Json(), report);
+  }
+  EXPECT_NE(Pleat({"explain", kCnn}).out.find("9 batch norms: "), std::string::npos);
+}
+
+TEST(ConvertTest, TheSameBytesEveryTime) {
+  const TempFolder folder;
+  ASSERT_EQ(Pleat({"convert", kCnn, "-o", folder / "again.pleat"}).code, 0);
+  EXPECT_EQ(ReadText(folder / "again.pleat"), ReadText(Converted("digits_cnn")));
+}
+
+TEST(ConvertTest, NothingFoldsWhenToldNotTo) {
+  const TempFolder folder;
+  ASSERT_EQ(Pleat({"convert", kCnn, "-o", folder / "plain.pleat", "--no-fold", "--verify"}).code,
+            0);
+  EXPECT_EQ(Pleat({"explain", folder / "plain.pleat", "--json"}).Json()["summary"]["folded"], 0);
+}
+
+TEST(ConvertTest, TheInputIsNotOverwritten) {
+  const TempFolder folder;
+  const std::string bytes = ReadText(kCnn);
+  const std::string path = folder.Write("net.onnx", bytes);
+  EXPECT_TRUE(Pleat({"convert", path, "-o", path}).FailedWith(2));
+  EXPECT_TRUE(Pleat({"convert", path, "-o", folder / "./net.onnx"}).FailedWith(2));
+  EXPECT_TRUE(Pleat({"convert", path, "-o", folder / "a.pleat", "--report", path}).FailedWith(2));
+  EXPECT_TRUE(Pleat({"convert", path, "-o", folder / "a.pleat", "--report", folder / "a.pleat"})
+                  .FailedWith(2));
+  EXPECT_EQ(ReadText(path), bytes);
+  EXPECT_EQ(folder.Files(), "net.onnx");
+}
+
+TEST(ConvertTest, APlaceThatCannotBeWrittenExitsWith5) {
+  const TempFolder folder;
+  folder.Write("file", "");
+  std::filesystem::create_directory(folder.path() / "folder");
+  for (const std::string& target : {folder / "no/such/net.pleat", folder / "file/net.pleat",
+                                    folder / "folder", std::string("/proc/self/net.pleat")}) {
+    EXPECT_TRUE(Pleat({"convert", kCnn, "-o", target}).FailedWith(5)) << target;
+    EXPECT_TRUE(
+        Pleat({"convert", kCnn, "-o", folder / "net.pleat", "--report", target}).FailedWith(5))
+        << target;
+    EXPECT_TRUE(
+        Pleat({"convert", kCnn, "-o", target, "--report", folder / "report.json"}).FailedWith(5))
+        << target;
+    EXPECT_EQ(folder.Files(), "file folder") << target;
+  }
+  if (geteuid() == 0) return;
+  chmod((folder / "folder").c_str(), 0555);
+  EXPECT_TRUE(Pleat({"convert", kCnn, "-o", folder / "folder/net.pleat"}).FailedWith(5));
+}
+
+TEST(ConvertTest, AnOldReportSurvivesAFailure) {
+  const TempFolder folder;
+  const std::string report = folder.Write("report.json", "old");
+  EXPECT_TRUE(
+      Pleat({"convert", kCnn, "-o", "/proc/self/net.pleat", "--report", report}).FailedWith(5));
+  EXPECT_EQ(ReadText(report), "old");
+}
+
+TEST(ConvertTest, StagesCanBeSeen) {
+  const TempFolder folder;
+  const Outcome outcome = Pleat({"convert", kCnn, "-o", folder / "net.pleat", "--dump", "-v"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_NE(outcome.err.find("== import\ngraph "), std::string::npos);
+  EXPECT_EQ(outcome.out.find("graph "), std::string::npos);
+  EXPECT_NE(Pleat({"convert", kCnn, "-o", folder / "x.pleat", "--stop-after", "nonsense"}).code, 0);
+  EXPECT_EQ(folder.Files(), "net.pleat");
+}
+
+TEST(ConvertTest, InspectShowsBothForms) {
+  const nlohmann::json onnx = Pleat({"inspect", kCnn, "--json"}).Json();
+  EXPECT_EQ(onnx["format"], "onnx");
+  EXPECT_EQ(onnx["inputs"][0]["name"], "image");
+  EXPECT_EQ(onnx["inputs"][0]["shape"], nlohmann::json({"batch", 1, 28, 28}));
+  EXPECT_EQ(onnx["ops"]["ScaleShift"], 9);
+  const nlohmann::json pleat = Pleat({"inspect", Converted("digits_cnn"), "--json"}).Json();
+  EXPECT_EQ(pleat["format"], "pleat");
+  EXPECT_EQ(pleat["outputs"][0]["name"], "logits");
+  EXPECT_EQ(pleat["batch_norms"]["total"], 9);
+  EXPECT_GT(pleat["weights_bytes"], 400'000);
+  const std::string text = Pleat({"inspect", Converted("digits_cnn")}).out;
+  EXPECT_NE(text.find("float32[batch,1,28,28]"), std::string::npos) << text;
+}
+
+}  // namespace
+}  // namespace pleat::tools

@@ -1,0 +1,182 @@
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "tests/tools/command.h"
+#include "tools/npy.h"
+
+namespace pleat::tools {
+namespace {
+
+using runtime::Tensor;
+
+std::vector<std::string> WordsOf(const std::string& path) {
+  std::istringstream text(ReadText(path));
+  return {std::istream_iterator<std::string>(text), {}};
+}
+
+TEST(RunTest, PredictsTheDigitsThatTorchPredicted) {
+  for (const std::string name : {"digits_cnn", "digits_mlp"}) {
+    const TempFolder folder;
+    const Outcome outcome =
+        Pleat({"run", Converted(name), "--input", "image=" + ModelPath(name + "/test_sample.npy"),
+               "--output-dir", folder / "out", "--top", "1", "--threads", "2", "--json"});
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    const std::vector<std::string> expected = WordsOf(ModelPath(name + "/test_predictions.txt"));
+    ASSERT_EQ(expected.size(), 500u);
+    const nlohmann::json json = nlohmann::json::parse(ReadText(folder / "out/outputs.json"));
+    EXPECT_EQ(json, outcome.Json());
+    const nlohmann::json output = json["outputs"][0];
+    EXPECT_EQ(output["name"], "logits");
+    EXPECT_EQ(output["shape"], nlohmann::json({500, 10}));
+    ASSERT_EQ(output["top"].size(), 500u);
+    for (size_t i = 0; i < 500; ++i) {
+      EXPECT_EQ(output["top"][i][0]["index"], std::stoi(expected[i])) << i;
+    }
+    const auto written = ReadNpy(folder / ("out/" + output["file"].get<std::string>()));
+    ASSERT_TRUE(written.ok());
+    EXPECT_EQ(written->shape(), (runtime::Shape{500, 10}));
+  }
+}
+
+TEST(RunTest, ReadsPicturesWithLabels) {
+  const std::string samples = ModelPath("digits_cnn/samples/");
+  std::vector<std::string> arguments = {"run",
+                                        Converted("digits_cnn"),
+                                        "--mean",
+                                        "0.1307",
+                                        "--std",
+                                        "0.3081",
+                                        "--top",
+                                        "2",
+                                        "--json",
+                                        "--labels",
+                                        ModelPath("digits_cnn/labels.txt")};
+  for (const char* digit : {"3", "7"}) {
+    arguments.insert(arguments.end(), {"--input", samples + digit + "_0.png"});
+  }
+  const Outcome outcome = Pleat(arguments);
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const nlohmann::json top = outcome.Json()["outputs"][0]["top"];
+  ASSERT_EQ(top.size(), 2u);
+  EXPECT_EQ(top[0].size(), 2u);
+  EXPECT_EQ(top[0][0]["index"], 3);
+  EXPECT_EQ(top[1][0]["index"], 7);
+  const std::vector<std::string> labels = WordsOf(ModelPath("digits_cnn/labels.txt"));
+  EXPECT_EQ(top[1][0]["label"], labels[7]);
+}
+
+TEST(RunTest, ThreadsAndFormatsGiveTheSameBytes) {
+  const std::string input = ModelPath("digits_cnn/test_data_set_0/input_0.pb");
+  const TempFolder folder;
+  std::vector<std::string> results;
+  for (const std::string threads : {"1", "2", "3"}) {
+    for (const std::string& file : {Converted("digits_cnn"), ModelPath("digits_cnn/model.onnx")}) {
+      ASSERT_EQ(Pleat({"run", file, "--input", input, "--threads", threads, "--output-dir",
+                       folder / "out"})
+                    .code,
+                0);
+      results.push_back(ReadText(folder / "out/output_0.npy"));
+      EXPECT_FALSE(results.back().empty());
+      EXPECT_EQ(results.back(), results.front());
+    }
+  }
+}
+
+TEST(RunTest, TestDataPassesOrSaysWhatWould) {
+  for (const std::string name : {"digits_cnn", "digits_mlp"}) {
+    const Outcome outcome =
+        Pleat({"run", Converted(name), "--test-data", ModelPath(name), "--json"});
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    const nlohmann::json output = outcome.Json()["test_data"][0]["outputs"][0];
+    EXPECT_EQ(output["pass"], true);
+    EXPECT_LT(output["scaled_error"], 1e-5);
+    EXPECT_EQ(output["smallest_bound"], output["scaled_error"]);
+  }
+  const std::vector<std::string> exact = {"run",         Converted("digits_cnn"),
+                                          "--test-data", ModelPath("digits_cnn/test_data_set_0"),
+                                          "--atol",      "0"};
+  EXPECT_TRUE(Pleat(exact).FailedWith(7));
+  std::vector<std::string> json = exact;
+  json.push_back("--json");
+  const nlohmann::json output = Pleat(json).Json()["test_data"][0]["outputs"][0];
+  EXPECT_EQ(output["pass"], false);
+  const double atol = output["smallest_atol"];
+  EXPECT_GT(atol, 0);
+  std::vector<std::string> loose = exact;
+  loose.back() = std::to_string(atol * 1.01 + 1e-6);
+  EXPECT_EQ(Pleat(loose).code, 0);
+}
+
+TEST(RunTest, ReferenceKernelsAgree) {
+  EXPECT_EQ(Pleat({"run", Converted("digits_cnn"), "--test-data", ModelPath("digits_cnn"),
+                   "--kernels=reference"})
+                .code,
+            0);
+  EXPECT_TRUE(Pleat({"run", Converted("digits_mlp"), "--input",
+                     ModelPath("digits_mlp/test_data_set_0/input_0.pb"), "--kernels", "nonsense"})
+                  .FailedWith(2));
+}
+
+TEST(RunTest, WrongInputsExitWith2AndLeaveNothing) {
+  const TempFolder folder;
+  const std::string model = Converted("digits_cnn");
+  const auto run = [&](const Tensor& tensor) {
+    EXPECT_TRUE(WriteNpy(folder / "x.npy", tensor).ok());
+    return Pleat({"run", model, "--input", folder / "x.npy", "--output-dir", folder / "out"});
+  };
+  const Outcome narrow =
+      run(Tensor::Make(kernels::ElementType::kFloat32, runtime::Shape{1, 1, 28, 27}));
+  EXPECT_TRUE(narrow.FailedWith(2));
+  EXPECT_NE(narrow.err.find("image"), std::string::npos);
+  EXPECT_NE(narrow.err.find("28,27"), std::string::npos);
+  EXPECT_TRUE(run(Tensor::Make(kernels::ElementType::kFloat32, runtime::Shape{784})).FailedWith(2));
+  EXPECT_TRUE(run(Tensor::Make(kernels::ElementType::kFloat64, runtime::Shape{1, 1, 28, 28}))
+                  .FailedWith(2));
+  folder.Write("x.npy", "not numpy");
+  EXPECT_TRUE(Pleat({"run", model, "--input", folder / "x.npy"}).FailedWith(2));
+  EXPECT_TRUE(Pleat({"run", model, "--input", "picture=" + folder / "x.npy"}).FailedWith(2));
+  EXPECT_EQ(folder.Files(), "x.npy");
+}
+
+TEST(RunTest, AFolderThatCannotBeMadeExitsWith5) {
+  const std::string input = ModelPath("digits_mlp/test_data_set_0/input_0.pb");
+  const TempFolder folder;
+  folder.Write("file", "");
+  for (const std::string& target : {folder / "no/such", folder / "file"}) {
+    EXPECT_TRUE(Pleat({"run", Converted("digits_mlp"), "--input", input, "--output-dir", target})
+                    .FailedWith(5))
+        << target;
+  }
+  EXPECT_EQ(folder.Files(), "file");
+}
+
+TEST(BenchTest, ReportsEveryNumber) {
+  const Outcome outcome = Pleat({"bench", Converted("digits_cnn"), "--min-time", "0.05",
+                                 "--threads", "2", "--profile", "--explain", "--json"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const nlohmann::json json = outcome.Json();
+  for (const char* key : {"median_ms", "min_ms", "max_ms", "p90_ms", "load_ms", "first_run_ms",
+                          "peak_rss_kb", "arena_bytes", "weights_bytes"}) {
+    EXPECT_GT(json.value(key, 0.0), 0) << key;
+  }
+  EXPECT_LE(json["min_ms"], json["median_ms"]);
+  EXPECT_LE(json["median_ms"], json["p90_ms"]);
+  EXPECT_LE(json["p90_ms"], json["max_ms"]);
+  EXPECT_EQ(json["threads"], 2);
+  double percent = 0;
+  for (const nlohmann::json& step : json["steps"]) {
+    EXPECT_FALSE(step["kernel"].get<std::string>().empty());
+    EXPECT_TRUE(step["refused"].is_array());
+    percent += step["percent"].get<double>();
+  }
+  EXPECT_NEAR(percent, 100, 0.01);
+  const Outcome text = Pleat({"bench", ModelPath("digits_mlp/model.onnx"), "--min-time", "0",
+                              "--profile", "--input-shape", "image:3,1,28,28"});
+  EXPECT_EQ(text.code, 0) << text.err;
+  EXPECT_NE(text.out.find("GFLOP/s"), std::string::npos);
+  EXPECT_NE(text.out.find("median "), std::string::npos);
+}
+
+}  // namespace
+}  // namespace pleat::tools

@@ -1,0 +1,259 @@
+#include <fmt/core.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "tools/console.h"
+#include "tools/network.h"
+#include "tools/verb.h"
+
+namespace pleat::tools {
+namespace {
+
+using runtime::Graph;
+using runtime::Plan;
+using runtime::Result;
+using runtime::Session;
+using runtime::Shape;
+using runtime::Status;
+using runtime::Step;
+using runtime::Tensor;
+
+struct Flags {
+  std::string path;
+  std::vector<std::string> shapes;
+  SessionFlags session;
+  int warmup = 2;
+  double min_time = 1;
+  bool profile = false, explain = false;
+};
+
+using Clock = std::chrono::steady_clock;
+
+double MillisecondsSince(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+struct Measured {
+  double load_ms = 0, prepare_ms = 0, first_run_ms = 0;
+  std::vector<double> runs_ms;       // sorted
+  std::vector<double> step_seconds;  // summed over profiled_runs
+  size_t profiled_runs = 0;
+  std::vector<Shape> input_shapes;
+  std::vector<std::string> assumed;
+  const Plan* plan = nullptr;
+  size_t weights_bytes = 0;
+
+  // The smallest time that `part` of all runs do not exceed.
+  double Quantile(double part) const {
+    const double rank = std::ceil(part * static_cast<double>(runs_ms.size()));
+    return runs_ms[static_cast<size_t>(std::max(rank, 1.0)) - 1];
+  }
+  double Median() const {
+    const size_t n = runs_ms.size();
+    return n % 2 ? runs_ms[n / 2] : (runs_ms[n / 2 - 1] + runs_ms[n / 2]) / 2;
+  }
+};
+
+constexpr size_t kFewestRuns = 5;
+
+Status MeasureRuns(const Flags& flags, const Command& command, Session& session,
+                   const std::vector<Tensor>& inputs, Measured& measured) {
+  Progress progress(command.quiet);
+  progress.Show("warming up");
+  for (int i = 0; i < flags.warmup; ++i) {
+    PLEAT_RETURN_IF_ERROR(session.Run(inputs).status());
+  }
+  progress.Show("measuring");
+  const Clock::time_point start = Clock::now();
+  while (measured.runs_ms.size() < kFewestRuns ||
+         MillisecondsSince(start) < flags.min_time * 1000) {
+    const Clock::time_point begin = Clock::now();
+    PLEAT_RETURN_IF_ERROR(session.Run(inputs).status());
+    measured.runs_ms.push_back(MillisecondsSince(begin));
+  }
+  std::sort(measured.runs_ms.begin(), measured.runs_ms.end());
+  if (!flags.profile) return Status::Ok();
+  progress.Show("profiling");
+  measured.profiled_runs = std::clamp<size_t>(measured.runs_ms.size() / 2, 1, 100);
+  session.Profile(
+      [&measured](size_t step, double seconds) { measured.step_seconds[step] += seconds; });
+  for (size_t i = 0; i < measured.profiled_runs; ++i) {
+    PLEAT_RETURN_IF_ERROR(session.Run(inputs).status());
+  }
+  session.Profile(nullptr);
+  return Status::Ok();
+}
+
+size_t PeakRssKilobytes() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<size_t>(usage.ru_maxrss);
+}
+
+struct StepTime {
+  double ms = 0, percent = 0, gflops = 0;
+};
+
+std::vector<StepTime> StepTimes(const Measured& measured) {
+  double total = 0;
+  for (const double seconds : measured.step_seconds) total += seconds;
+  std::vector<StepTime> times(measured.plan->steps.size());
+  for (size_t i = 0; i < times.size() && measured.profiled_runs > 0; ++i) {
+    const double seconds = measured.step_seconds[i] / static_cast<double>(measured.profiled_runs);
+    times[i].ms = seconds * 1000;
+    times[i].percent = total > 0 ? 100 * measured.step_seconds[i] / total : 0;
+    if (seconds > 0) times[i].gflops = 2e-9 * measured.plan->steps[i].multiply_adds / seconds;
+  }
+  return times;
+}
+
+const runtime::Node& NodeOf(const Graph& graph, const Step& step) {
+  return graph.nodes[static_cast<size_t>(step.node)];
+}
+
+Json BenchJson(const Flags& flags, const Graph& graph, const Measured& measured) {
+  const Plan& plan = *measured.plan;
+  Json json = {{"version", 1},
+               {"file", flags.path},
+               {"threads", flags.session.threads},
+               {"input_shapes", measured.input_shapes},
+               {"assumed", measured.assumed},
+               {"runs", measured.runs_ms.size()},
+               {"median_ms", measured.Median()},
+               {"min_ms", measured.runs_ms.front()},
+               {"max_ms", measured.runs_ms.back()},
+               {"p90_ms", measured.Quantile(0.9)},
+               {"load_ms", measured.load_ms},
+               {"prepare_ms", measured.prepare_ms},
+               {"first_run_ms", measured.first_run_ms},
+               {"peak_rss_kb", PeakRssKilobytes()},
+               {"arena_bytes", plan.arena_bytes},
+               {"packed_bytes", plan.packed_bytes},
+               {"weights_bytes", measured.weights_bytes},
+               {"gflops", 2e-6 * plan.multiply_adds / measured.Median()}};
+  if (!flags.profile && !flags.explain) return json;
+  const std::vector<StepTime> times = StepTimes(measured);
+  json["steps"] = Json::array();
+  for (size_t i = 0; i < plan.steps.size(); ++i) {
+    const Step& step = plan.steps[i];
+    Json item = {{"node", NodeOf(graph, step).name},
+                 {"op", NodeOf(graph, step).OpName()},
+                 {"kernel", step.kernel_name},
+                 {"multiply_adds", step.multiply_adds}};
+    if (flags.profile) {
+      item["ms"] = times[i].ms;
+      item["percent"] = times[i].percent;
+      item["gflops"] = times[i].gflops;
+    }
+    if (flags.explain) item["refused"] = step.refusals;
+    json["steps"].push_back(std::move(item));
+  }
+  return json;
+}
+
+void PrintSteps(const Flags& flags, const Graph& graph, const Measured& measured) {
+  const Plan& plan = *measured.plan;
+  const std::vector<StepTime> times = StepTimes(measured);
+  Table table({"op", "node", "output", "kernel", "ms", "%", "GFLOP/s"}, "llllrrr");
+  for (size_t i = 0; i < plan.steps.size(); ++i) {
+    const Step& step = plan.steps[i];
+    const runtime::Node& node = NodeOf(graph, step);
+    table.Add(
+        {node.OpName(), node.name,
+         step.outputs.empty()
+             ? ""
+             : runtime::ShapeText(plan.types[static_cast<size_t>(step.outputs[0])].shape),
+         step.kernel_name, flags.profile ? fmt::format("{:.3f}", times[i].ms) : "",
+         flags.profile ? fmt::format("{:.1f}", times[i].percent) : "",
+         flags.profile && step.multiply_adds > 0 ? fmt::format("{:.1f}", times[i].gflops) : ""});
+  }
+  fmt::print("{}\n", table.Text());
+  if (!flags.explain) return;
+  for (const Step& step : plan.steps) {
+    const runtime::Node& node = NodeOf(graph, step);
+    fmt::print("{} '{}' uses {}\n", node.OpName(), Printable(node.name), step.kernel_name);
+    for (const std::string& refusal : step.refusals) fmt::print("  not {}\n", refusal);
+  }
+  fmt::print("\n");
+}
+
+void PrintBench(const Flags& flags, const Graph& graph, const Measured& measured) {
+  if (flags.profile || flags.explain) PrintSteps(flags, graph, measured);
+  const Plan& plan = *measured.plan;
+  fmt::print("median {:.3f} ms, min {:.3f}, p90 {:.3f}, max {:.3f} over {} runs on {} thread{}\n",
+             measured.Median(), measured.runs_ms.front(), measured.Quantile(0.9),
+             measured.runs_ms.back(), measured.runs_ms.size(), flags.session.threads,
+             flags.session.threads == 1 ? "" : "s");
+  fmt::print("load {:.3f} ms, prepare {:.3f} ms, first run {:.3f} ms\n", measured.load_ms,
+             measured.prepare_ms, measured.first_run_ms);
+  fmt::print("weights {}, packed besides {}, arena {}, peak memory of the process {}\n",
+             BytesText(measured.weights_bytes), BytesText(plan.packed_bytes),
+             BytesText(plan.arena_bytes), BytesText(PeakRssKilobytes() * 1024));
+  if (plan.multiply_adds > 0) {
+    fmt::print("{:.1f} million multiply-adds, {:.1f} GFLOP/s\n", plan.multiply_adds * 1e-6,
+               2e-6 * plan.multiply_adds / measured.Median());
+  }
+}
+
+Status Bench(const Flags& flags, const Command& command) {
+  PLEAT_ASSIGN_OR_RETURN(const auto shapes, ParseShapes(flags.shapes));
+  Measured measured;
+  const Clock::time_point start = Clock::now();
+  PLEAT_ASSIGN_OR_RETURN(const auto model, LoadNetwork(flags.path, shapes));
+  measured.load_ms = MillisecondsSince(start);
+  measured.weights_bytes = model->weight_bytes();
+
+  Session session(model, flags.session.Options());
+  const Clock::time_point prepare = Clock::now();
+  PLEAT_ASSIGN_OR_RETURN(measured.input_shapes,
+                         ChooseRunnableShapes(session, shapes, &measured.assumed));
+  measured.prepare_ms = MillisecondsSince(prepare);
+  PLEAT_ASSIGN_OR_RETURN(measured.plan, session.Prepare(measured.input_shapes));
+  PLEAT_RETURN_IF_ERROR(flags.session.Check(*measured.plan));
+  measured.step_seconds.resize(measured.plan->steps.size());
+  const std::vector<Tensor> inputs = RandomInputs(model->graph(), measured.input_shapes, 1);
+  const Clock::time_point first = Clock::now();
+  PLEAT_RETURN_IF_ERROR(session.Run(inputs).status());
+  measured.first_run_ms = MillisecondsSince(first);
+  PLEAT_RETURN_IF_ERROR(MeasureRuns(flags, command, session, inputs, measured));
+  PLEAT_ASSIGN_OR_RETURN(measured.plan, session.Prepare(measured.input_shapes));
+
+  if (command.json) {
+    PrintJson(BenchJson(flags, model->graph(), measured));
+    return Status::Ok();
+  }
+  for (const std::string& line : measured.assumed) fmt::print("{}\n", Printable(line));
+  PrintBench(flags, model->graph(), measured);
+  return Status::Ok();
+}
+
+}  // namespace
+
+void AddBench(CLI::App& app, Command& command) {
+  auto flags = std::make_shared<Flags>();
+  CLI::App* verb =
+      AddVerb(app, command, "bench", "Measure how fast a network runs, and where the time goes",
+              "  pleat bench net.pleat --threads 4\n"
+              "  pleat bench net.pleat --profile --input-shape image:8,3,224,224\n"
+              "  pleat bench net.pleat --explain --json\n"
+              "load: reading the file (for ONNX, converting it too); prepare: choosing kernels and "
+              "packing\n"
+              "weights; first run: the one after. All other times are of runs after the warm-up.");
+  verb->add_option("FILE", flags->path, "A .pleat or ONNX file")->required();
+  AddSessionFlags(verb, flags->session);
+  verb->add_option("--warmup", flags->warmup, "Runs before measuring")
+      ->check(CLI::Range(0, 1'000'000))
+      ->capture_default_str();
+  verb->add_option("--min-time", flags->min_time, "Seconds to measure for, at least five runs")
+      ->check(CLI::Range(0.0, 86400.0))
+      ->capture_default_str();
+  verb->add_flag("--profile", flags->profile, "Show every step: kernel, time, share, GFLOP/s");
+  verb->add_flag("--explain", flags->explain, "Show for every step which kernels refused, and why");
+  AddShapeFlag(verb, flags->shapes);
+  verb->callback([=, &command] { command.run = [=, &command] { return Bench(*flags, command); }; });
+}
+
+}  // namespace pleat::tools

@@ -1,0 +1,41 @@
+#include <fmt/core.h>
+
+#include "tools/batch_norms.h"
+#include "tools/network.h"
+#include "tools/verb.h"
+
+namespace pleat::tools {
+namespace {
+
+runtime::Status Explain(const std::string& path, const std::vector<std::string>& shape_flags,
+                        const Command& command) {
+  PLEAT_ASSIGN_OR_RETURN(const auto shapes, ParseShapes(shape_flags));
+  PLEAT_ASSIGN_OR_RETURN(const auto model, LoadNetwork(path, shapes));
+  if (command.json) {
+    PrintJson(BatchNormReport(model->graph()));
+  } else {
+    fmt::print("{}", BatchNormText(model->graph()));
+  }
+  return runtime::Status::Ok();
+}
+
+}  // namespace
+
+void AddExplain(CLI::App& app, Command& command) {
+  struct Flags {
+    std::string path;
+    std::vector<std::string> shapes;
+  };
+  auto flags = std::make_shared<Flags>();
+  CLI::App* verb = AddVerb(app, command, "explain",
+                           "Say of each batch norm where it was folded, or why it was kept",
+                           "  pleat explain net.onnx\n"
+                           "  pleat explain net.pleat --json");
+  verb->add_option("FILE", flags->path, "An ONNX or .pleat file")->required();
+  AddShapeFlag(verb, flags->shapes);
+  verb->callback([=, &command] {
+    command.run = [=, &command] { return Explain(flags->path, flags->shapes, command); };
+  });
+}
+
+}  // namespace pleat::tools

@@ -1,0 +1,122 @@
+#include <fmt/core.h>
+
+#include <optional>
+
+#include "tools/network.h"
+#include "tools/outputs.h"
+#include "tools/test_data.h"
+#include "tools/verb.h"
+
+namespace pleat::tools {
+namespace {
+
+using runtime::Result;
+using runtime::Session;
+using runtime::Shape;
+using runtime::Status;
+using runtime::Tensor;
+
+struct Flags {
+  std::string path, labels, test_data;
+  SessionFlags session;
+  InputFlags input;
+  OutputOptions output;
+  Tolerance tolerance;
+};
+
+Status CheckKernels(const Flags& flags, Session& session, const std::vector<Tensor>& inputs) {
+  std::vector<Shape> shapes;
+  for (const Tensor& input : inputs) shapes.push_back(input.shape());
+  PLEAT_ASSIGN_OR_RETURN(const runtime::Plan* plan, session.Prepare(shapes));
+  return flags.session.Check(*plan);
+}
+
+Status RunInputs(Flags flags, const Command& command, Session& session) {
+  const runtime::Graph& graph = session.model().graph();
+  if (!flags.labels.empty()) {
+    PLEAT_ASSIGN_OR_RETURN(flags.output.labels, ReadLabels(flags.labels));
+    if (flags.output.top == 0) flags.output.top = 1;
+  }
+  PLEAT_ASSIGN_OR_RETURN(const std::vector<Tensor> inputs,
+                         ReadInputs(graph, flags.input.inputs, flags.input.picture));
+  PLEAT_RETURN_IF_ERROR(CheckKernels(flags, session, inputs));
+  PLEAT_ASSIGN_OR_RETURN(const std::vector<Tensor> outputs, session.Run(inputs));
+  PLEAT_RETURN_IF_ERROR(WriteOutputs(graph, outputs, flags.output));
+  if (command.json) {
+    PrintJson(OutputsJson(graph, outputs, flags.output));
+  } else if (!command.quiet) {
+    fmt::print("{}", OutputsText(graph, outputs, flags.output));
+  }
+  return Status::Ok();
+}
+
+Status RunTestData(const Flags& flags, const Command& command, Session& session) {
+  PLEAT_ASSIGN_OR_RETURN(const std::vector<std::string> folders, FindTestSets(flags.test_data));
+  size_t failed = 0;
+  Json sets = Json::array();
+  Progress progress(command.quiet);
+  std::string text;
+  for (const std::string& folder : folders) {
+    progress.Show(folder);
+    PLEAT_ASSIGN_OR_RETURN(const TestSetReport report,
+                           RunTestSet(session, folder, flags.tolerance));
+    failed += !report.pass;
+    sets.push_back(JsonOf(report, flags.tolerance));
+    text += TextOf(report, flags.tolerance);
+  }
+  if (command.json) {
+    PrintJson({{"version", 1}, {"pass", failed == 0}, {"test_data", std::move(sets)}});
+  } else if (!command.quiet) {
+    fmt::print("{}", text);
+  }
+  if (failed == 0) return Status::Ok();
+  return {runtime::StatusCode::kVerificationFailed,
+          fmt::format("{} of {} test sets are beyond the tolerance", failed, folders.size())};
+}
+
+Status Run(const Flags& flags, const Command& command) {
+  const bool test = !flags.test_data.empty();
+  if (test && !flags.input.inputs.empty()) {
+    return runtime::InvalidArgument("--test-data brings its own inputs: leave --input out");
+  }
+  if (!test && flags.input.inputs.empty()) {
+    return runtime::InvalidArgument("nothing to run on: give --input or --test-data");
+  }
+  PLEAT_ASSIGN_OR_RETURN(const auto model, LoadNetwork(flags.path, {}));
+  Session session(model, flags.session.Options());
+  return test ? RunTestData(flags, command, session) : RunInputs(flags, command, session);
+}
+
+}  // namespace
+
+void AddRun(CLI::App& app, Command& command) {
+  auto flags = std::make_shared<Flags>();
+  CLI::App* verb = AddVerb(
+      app, command, "run", "Run a network on files, or on test data with answers",
+      "  pleat run net.pleat --input x=x.npy --output-dir out\n"
+      "  pleat run digits.pleat --input seven.png --mean 0.1307 --std 0.3081 --top 3\n"
+      "  pleat run net.pleat --input cat.jpg --resize --mean 0.485,0.456,0.406 \\\n"
+      "      --std 0.229,0.224,0.225 --top 5 --labels classes.txt\n"
+      "  pleat run net.pleat --test-data folder/with/test_data_set_0\n"
+      "Pictures: pixels are scaled to 0..1, then (x - mean) / std per channel; a grey input takes\n"
+      "grey, another takes RGB. An ONNX file is converted in memory.\n"
+      "Test data: every output must be within 1e-4 of max|y|, or, with --atol or --rtol, every\n"
+      "number within atol + rtol * |y|; integers must be equal. Exit code 7 otherwise.");
+  verb->add_option("FILE", flags->path, "A .pleat or ONNX file")->required();
+  AddInputFlags(verb, flags->input);
+  verb->add_option("--output-dir", flags->output.folder,
+                   "Write output_K.npy and outputs.json into this folder");
+  verb->add_option("--top", flags->output.top, "Print the K largest classes of each row")
+      ->check(CLI::Range(1, 1'000'000));
+  verb->add_option("--labels", flags->labels, "A file with the name of each class on a line");
+  verb->add_option("--test-data", flags->test_data,
+                   "A folder of input_K.pb and output_K.pb, or of test_data_set_K folders");
+  verb->add_option("--atol", flags->tolerance.atol, "Test data: absolute error let through")
+      ->check(CLI::NonNegativeNumber);
+  verb->add_option("--rtol", flags->tolerance.rtol, "Test data: relative error let through")
+      ->check(CLI::NonNegativeNumber);
+  AddSessionFlags(verb, flags->session);
+  verb->callback([=, &command] { command.run = [=, &command] { return Run(*flags, command); }; });
+}
+
+}  // namespace pleat::tools

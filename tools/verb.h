@@ -1,0 +1,59 @@
+// The verbs of the command. Each puts its flags on a CLI11 subcommand, and leaves in
+// Command::run what is to be done once they are parsed.
+#ifndef PLEAT_TOOLS_VERB_H_
+#define PLEAT_TOOLS_VERB_H_
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "runtime/session.h"
+#include "tools/inputs.h"
+
+namespace pleat::tools {
+
+struct Command {
+  bool json = false;
+  bool quiet = false;
+  bool verbose = false;
+  std::function<runtime::Status()> run;
+};
+
+void AddConvert(CLI::App& app, Command& command);
+void AddExplain(CLI::App& app, Command& command);
+void AddInspect(CLI::App& app, Command& command);
+void AddRun(CLI::App& app, Command& command);
+void AddVerify(CLI::App& app, Command& command);
+void AddBench(CLI::App& app, Command& command);
+void AddOperators(CLI::App& app, Command& command);
+
+// A subcommand with --json, -v and -q.
+CLI::App* AddVerb(CLI::App& app, Command& command, const std::string& name,
+                  const std::string& description, const std::string& examples);
+
+// --threads and --kernels.
+struct SessionFlags {
+  int threads = 1;
+  std::string kernels;
+
+  runtime::Session::Options Options() const;
+  // Fails when --kernels names one that no step of the plan uses.
+  runtime::Status Check(const runtime::Plan& plan) const;
+};
+void AddSessionFlags(CLI::App* verb, SessionFlags& flags);
+
+// --input, --mean, --std and --resize.
+struct InputFlags {
+  std::vector<std::string> inputs;
+  PictureOptions picture;
+};
+void AddInputFlags(CLI::App* verb, InputFlags& flags);
+
+// --input-shape, to be read by ParseShapes.
+void AddShapeFlag(CLI::App* verb, std::vector<std::string>& flags);
+
+}  // namespace pleat::tools
+
+#endif  // PLEAT_TOOLS_VERB_H_
