@@ -41,6 +41,20 @@ HWY_INLINE void StoreFirst(hn::Vec<D> v, D d, hn::TFromD<D>* p, size_t count) {
 #endif
 }
 
+// The same where a full vector is the common case.
+template <class D>
+HWY_INLINE hn::Vec<D> LoadUpTo(D d, const hn::TFromD<D>* p, size_t count) {
+  return count == hn::Lanes(d) ? hn::LoadU(d, p) : LoadFirst(d, p, count);
+}
+template <class D>
+HWY_INLINE void StoreUpTo(hn::Vec<D> v, D d, hn::TFromD<D>* p, size_t count) {
+  if (count == hn::Lanes(d)) {
+    hn::StoreU(v, d, p);
+  } else {
+    StoreFirst(v, d, p, count);
+  }
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace pleat::kernels
 HWY_AFTER_NAMESPACE();
