@@ -13,6 +13,7 @@ struct Pass {
 
 constexpr Pass kPasses[] = {
     {"evaluate_constants", EvaluateConstants},
+    {"simplify_shapes", SimplifyShapes},
     {"eliminate_identity", EliminateIdentity},
     {"match_activations", MatchActivations},
     {"match_layer_norm", MatchLayerNorm},

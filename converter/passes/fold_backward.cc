@@ -18,49 +18,55 @@ namespace {
 
 using kernels::UnaryKind;
 
-// One attempt: first a dry run of Absorb that finds out, then one that commits.
+// One attempt. Absorb collects what to change; nothing changes before Commit.
 class BackwardFold {
  public:
-  BackwardFold(Graph& graph, const Uses& uses, const Node& source)
-      : graph_(graph), uses_(uses), source_(source) {}
+  BackwardFold(const Graph& graph, const Uses& uses) : graph_(graph), uses_(uses) {}
 
-  // Whether the maker of `id` can make affine(id) instead; with `commit` it does.
-  bool Absorb(ValueId id, const Affine& affine, bool commit);
+  // Whether the maker of `id` can make affine(id) instead.
+  bool Absorb(ValueId id, const Affine& affine);
+  // Changes the graph; what `source` stands for goes into the operators found. REQUIRES: Absorb
+  // returned true, and the graph is the same.
+  void Commit(Graph& graph, const Node& source);
 
   const Refusal& refusal() const { return refusal_; }
   const std::string& kind() const { return kind_; }
-  const std::string& into() const { return into_; }
 
  private:
+  struct AffineEdit {
+    size_t node;
+    Affine affine;
+  };
+
   bool Refuse(std::string code, std::string sentence) {
     refusal_ = {std::move(code), std::move(sentence)};
     return false;
   }
-  bool IntoLinear(Node& node, const Affine& affine, bool commit);
-  bool IntoAffine(Node& node, const Affine& affine, bool commit);
-  bool IntoConcat(Node& node, const Affine& affine, bool commit);
-  bool IntoSum(Node& node, const Affine& affine, bool commit);
-  bool Through(Node& node, const Affine& affine, bool commit);
-  bool ThroughActivation(Node& node, const Affine& affine, bool commit);
-  // The bias of the node under `affine` as a new list, and its shape; nothing when refused.
-  std::optional<std::vector<double>> Bias(const Node& node, const Affine& affine, Shape* shape);
-  void Done(Node& node, const char* kind);
+  bool Refuse(const Refusal& refusal, const std::string& name) {
+    return Refuse(refusal.code, refusal.sentence + " in '" + name + "'");
+  }
+  bool IntoLinear(size_t index, const Affine& affine);
+  bool IntoAffine(size_t index, const Affine& affine);
+  bool IntoConcat(const Node& node, const Affine& affine);
+  bool IntoSum(const Node& node, const Affine& affine);
+  bool Through(const Node& node, const Affine& affine);
+  bool ThroughActivation(const Node& node, const Affine& affine);
 
-  Graph& graph_;
+  const Graph& graph_;
   const Uses& uses_;
-  const Node& source_;
+  std::vector<LinearEdit> linear_;
+  std::vector<AffineEdit> affine_;
   Refusal refusal_;
   std::string kind_;
-  std::string into_;
 };
 
-bool BackwardFold::Absorb(ValueId id, const Affine& affine, bool commit) {
+bool BackwardFold::Absorb(ValueId id, const Affine& affine) {
   const std::string& name = graph_.values[static_cast<size_t>(id)].name;
   const int maker = uses_.Maker(id);
   if (maker < 0) {
     return Refuse("PRODUCER_NOT_LINEAR", "'" + name + "' is an input of the network or a constant");
   }
-  Node& node = graph_.nodes[static_cast<size_t>(maker)];
+  const Node& node = graph_.nodes[static_cast<size_t>(maker)];
   const bool linear = node.As<fb::ConvT>() != nullptr || node.As<fb::ConvTransposeT>() != nullptr ||
                       node.As<fb::MatMulT>() != nullptr;
   const std::string what = std::string(node.OpName()) + " '" + NameOf(graph_, node) + "'";
@@ -81,54 +87,22 @@ bool BackwardFold::Absorb(ValueId id, const Affine& affine, bool commit) {
     return Refuse("PRODUCER_MULTI_USE", "'" + name + "', made by " + what + ", is read " +
                                             std::to_string(uses_.Readers(id).size()) + " times");
   }
-  if (linear) return IntoLinear(node, affine, commit);
-  if (rearranges) return Through(node, affine, commit);
-  if (node.As<fb::ScaleShiftT>() != nullptr) return IntoAffine(node, affine, commit);
-  if (node.As<fb::ConcatT>() != nullptr) return IntoConcat(node, affine, commit);
-  if (unary != nullptr) return ThroughActivation(node, affine, commit);
-  return IntoSum(node, affine, commit);
+  if (linear) return IntoLinear(static_cast<size_t>(maker), affine);
+  if (rearranges) return Through(node, affine);
+  if (node.As<fb::ScaleShiftT>() != nullptr) {
+    return IntoAffine(static_cast<size_t>(maker), affine);
+  }
+  if (node.As<fb::ConcatT>() != nullptr) return IntoConcat(node, affine);
+  if (unary != nullptr) return ThroughActivation(node, affine);
+  return IntoSum(node, affine);
 }
 
-std::optional<std::vector<double>> BackwardFold::Bias(const Node& node, const Affine& affine,
-                                                      Shape* shape) {
-  const size_t channels = affine.channels();
-  std::vector<double> bias(channels, 0);
-  *shape = {static_cast<int64_t>(channels)};
-  if (node.input(2) != kNoValue) {
-    const Tensor* old = graph_.ConstantOf(node.input(2));
-    if (old == nullptr) {
-      Refuse("WEIGHT_NOT_CONST", "the bias of '" + NameOf(graph_, node) + "' is not constant");
-      return std::nullopt;
-    }
-    bias = runtime::ToDoubles(*old);
-    const bool by_column =
-        !old->shape().empty() && old->shape().back() == static_cast<int64_t>(channels);
-    if (!by_column && bias.size() != 1) {
-      Refuse("GEMM_BIAS_SHAPE", "the bias of '" + NameOf(graph_, node) + "' has shape " +
-                                    runtime::ShapeText(old->shape()) +
-                                    " and would have to grow to hold a shift per column");
-      return std::nullopt;
-    }
-    if (by_column) {
-      *shape = old->shape();
-    } else {
-      bias.assign(channels, bias[0]);
-    }
-  }
-  const auto* product = node.As<fb::MatMulT>();
-  const double beta = product != nullptr ? static_cast<double>(product->beta) : 1;
-  for (size_t i = 0; i < bias.size(); ++i) {
-    const size_t c = i % channels;
-    bias[i] = beta * bias[i] * affine.scale[c] + affine.shift[c];
-  }
-  return bias;
-}
-
-bool BackwardFold::IntoLinear(Node& node, const Affine& affine, bool commit) {
+bool BackwardFold::IntoLinear(size_t index, const Affine& affine) {
+  const Node& node = graph_.nodes[index];
   const std::string name = NameOf(graph_, node);
   const auto* conv = node.As<fb::ConvT>();
   const auto* transposed = node.As<fb::ConvTransposeT>();
-  auto* product = node.As<fb::MatMulT>();
+  const auto* product = node.As<fb::MatMulT>();
   const fb::Activation& activation = conv != nullptr         ? conv->activation
                                      : transposed != nullptr ? transposed->activation
                                                              : product->activation;
@@ -150,56 +124,48 @@ bool BackwardFold::IntoLinear(Node& node, const Affine& affine, bool commit) {
                                        " of the result of '" + name +
                                        "', whose output channels are axis " + std::to_string(axis));
   }
-  Shape bias_shape;
-  const auto bias = Bias(node, affine, &bias_shape);
-  if (!bias) return false;
-  if (auto refusal = CheckBias(*bias)) return Refuse(refusal->code, refusal->sentence);
-  std::optional<std::vector<double>> weights;
+  BiasOrRefusal read = ReadBias(graph_, node, affine.channels());
+  if (read.refusal) return Refuse(read.refusal->code, read.refusal->sentence);
+  for (size_t i = 0; i < read.bias.numbers.size(); ++i) {
+    const size_t c = i % affine.channels();
+    read.bias.numbers[i] = read.bias.numbers[i] * affine.scale[c] + affine.shift[c];
+  }
+  if (auto refusal = CheckRange(read.bias.numbers)) return Refuse(*refusal, name);
+  LinearEdit edit{.node = index};
   if (!affine.IsShiftOnly()) {
-    weights = runtime::ToDoubles(*graph_.ConstantOf(node.inputs[1]));
-    if (auto refusal = ScaleWeights(*map, /*by_output=*/true, affine.scale, *weights)) {
-      return Refuse(refusal->code, refusal->sentence + " in '" + name + "'");
+    edit.weights = runtime::ToDoubles(*graph_.ConstantOf(node.inputs[1]));
+    if (auto refusal = ScaleWeights(*map, /*by_output=*/true, affine.scale, *edit.weights)) {
+      return Refuse(*refusal, name);
     }
   }
-  if (!commit) return true;
-  if (weights) {
-    const Value& old = graph_.values[static_cast<size_t>(node.inputs[1])];
-    node.inputs[1] = AddDoubles(graph_, std::string(old.name), *weights, Shape(old.type.shape));
-  }
-  if (node.inputs.size() < 3) node.inputs.resize(3, kNoValue);
-  if (!affine.IsScaleOnly() || node.inputs[2] != kNoValue) {
-    const std::string bias_name = node.inputs[2] == kNoValue
-                                      ? name + ".bias"
-                                      : graph_.values[static_cast<size_t>(node.inputs[2])].name;
-    node.inputs[2] = AddDoubles(graph_, bias_name, *bias, bias_shape);
-    if (product != nullptr) product->beta = 1;
-  }
-  Done(node, conv != nullptr ? "conv" : transposed != nullptr ? "conv_transpose" : "matmul");
+  if (!affine.IsScaleOnly() || node.input(2) != kNoValue) edit.bias = std::move(read.bias);
+  linear_.push_back(std::move(edit));
+  kind_ = conv != nullptr ? "conv" : transposed != nullptr ? "conv_transpose" : "matmul";
   return true;
 }
 
-bool BackwardFold::IntoAffine(Node& node, const Affine& affine, bool commit) {
+bool BackwardFold::IntoAffine(size_t index, const Affine& affine) {
+  const Node& node = graph_.nodes[index];
+  const std::string name = NameOf(graph_, node);
   const Affine before = AffineOf(graph_, node);
   if (!IsNone(node.As<fb::ScaleShiftT>()->activation)) {
-    return Refuse("PRODUCER_NOT_LINEAR",
-                  "'" + NameOf(graph_, node) + "' already ends in an activation");
+    return Refuse("PRODUCER_NOT_LINEAR", "'" + name + "' already ends in an activation");
   }
   if (before.axis != affine.axis || before.channels() != affine.channels()) {
-    return Refuse("AXIS_MISMATCH", "'" + NameOf(graph_, node) + "' scales along axis " +
+    return Refuse("AXIS_MISMATCH", "'" + name + "' scales along axis " +
                                        std::to_string(before.axis) + ", not " +
                                        std::to_string(affine.axis));
   }
-  const Affine composed = Compose(before, affine);
+  Affine composed = Compose(before, affine);
   for (const auto* numbers : {&composed.scale, &composed.shift}) {
-    if (auto refusal = CheckBias(*numbers)) return Refuse(refusal->code, refusal->sentence);
+    if (auto refusal = CheckRange(*numbers)) return Refuse(*refusal, name);
   }
-  if (!commit) return true;
-  SetAffine(graph_, node, composed);
-  Done(node, "affine");
+  affine_.push_back({index, std::move(composed)});
+  kind_ = "affine";
   return true;
 }
 
-bool BackwardFold::IntoConcat(Node& node, const Affine& affine, bool commit) {
+bool BackwardFold::IntoConcat(const Node& node, const Affine& affine) {
   const int rank = TypeOf(graph_, node.outputs[0]).rank();
   const auto axis = runtime::NormalizeAxis(node.As<fb::ConcatT>()->axis, rank);
   if (!axis.ok()) return Refuse("AXIS_MISMATCH", "the axis of the concatenation is not known");
@@ -221,12 +187,12 @@ bool BackwardFold::IntoConcat(Node& node, const Affine& affine, bool commit) {
       part.shift = take(affine.shift);
       begin += static_cast<size_t>(size);
     }
-    if (!Absorb(input, part, commit)) return false;
+    if (!Absorb(input, part)) return false;
   }
   return true;
 }
 
-bool BackwardFold::IntoSum(Node& node, const Affine& affine, bool commit) {
+bool BackwardFold::IntoSum(const Node& node, const Affine& affine) {
   const Type& output = TypeOf(graph_, node.outputs[0]);
   for (ValueId input : node.inputs) {
     const Type& type = TypeOf(graph_, input);
@@ -238,14 +204,14 @@ bool BackwardFold::IntoSum(Node& node, const Affine& affine, bool commit) {
   }
   Affine scale_only = affine;
   std::fill(scale_only.shift.begin(), scale_only.shift.end(), 0.0);
-  if (Absorb(node.inputs[0], affine, commit) && Absorb(node.inputs[1], scale_only, commit)) {
+  if (Absorb(node.inputs[0], affine) && Absorb(node.inputs[1], scale_only)) {
     return true;
   }
   return Refuse("ADD_ONE_SIDED", "one side of the sum '" + NameOf(graph_, node) +
                                      "' cannot take the scale: " + refusal_.sentence);
 }
 
-bool BackwardFold::Through(Node& node, const Affine& affine, bool commit) {
+bool BackwardFold::Through(const Node& node, const Affine& affine) {
   const std::vector<Affine> candidates = BeforeRearrangement(graph_, node, affine);
   if (candidates.empty()) {
     return Refuse("AXIS_MISMATCH", "its channels are not an axis before " +
@@ -253,14 +219,15 @@ bool BackwardFold::Through(Node& node, const Affine& affine, bool commit) {
                                        "'");
   }
   for (const Affine& candidate : candidates) {
-    if (Absorb(node.inputs[0], candidate, /*commit=*/false)) {
-      return !commit || Absorb(node.inputs[0], candidate, /*commit=*/true);
-    }
+    const size_t linear = linear_.size(), affine_edits = affine_.size();
+    if (Absorb(node.inputs[0], candidate)) return true;
+    linear_.resize(linear);
+    affine_.resize(affine_edits);
   }
   return false;
 }
 
-bool BackwardFold::ThroughActivation(Node& node, const Affine& affine, bool commit) {
+bool BackwardFold::ThroughActivation(const Node& node, const Affine& affine) {
   const fb::Activation& activation = node.As<fb::UnaryT>()->activation;
   const auto kind = static_cast<UnaryKind>(activation.kind());
   const bool relu = kind == UnaryKind::kClip && activation.a() == 0 &&
@@ -275,36 +242,40 @@ bool BackwardFold::ThroughActivation(Node& node, const Affine& affine, bool comm
   if (std::any_of(affine.scale.begin(), affine.scale.end(), [](double s) { return s <= 0; })) {
     return Refuse("NEG_SCALE", "a scale that is not positive cannot pass " + what);
   }
-  return Absorb(node.inputs[0], affine, commit);
+  return Absorb(node.inputs[0], affine);
 }
 
-void BackwardFold::Done(Node& node, const char* kind) {
-  AddSources(node, source_);
-  kind_ = kind;
-  into_ += (into_.empty() ? "" : ", ") + NameOf(graph_, node);
+void BackwardFold::Commit(Graph& graph, const Node& source) {
+  std::string into;
+  const auto absorb = [&](size_t index) {
+    AddSources(graph.nodes[index], source);
+    into += (into.empty() ? "" : ", ") + NameOf(graph, graph.nodes[index]);
+  };
+  for (LinearEdit& edit : linear_) {
+    absorb(edit.node);
+    Apply(graph, std::move(edit));
+  }
+  for (const AffineEdit& edit : affine_) {
+    absorb(edit.node);
+    SetAffine(graph, graph.nodes[edit.node], edit.affine);
+  }
+  MarkFolded(graph, source, kind_, into);
 }
 
-bool FoldOne(Graph& graph, size_t index) {
+void FoldOne(Graph& graph, size_t index) {
   const Uses uses(graph);
   Node& node = graph.nodes[index];
   const ValueId input = node.inputs[0];
   const Affine affine = AffineOf(graph, node);
-  BackwardFold fold(graph, uses, node);
   if (!affine.IsFinite()) {
-    Keep(graph, node, {"BN_BAD_VARIANCE", "its scale or shift is not a finite number"});
-    return false;
+    return Keep(graph, node, {"BN_BAD_VARIANCE", "its scale or shift is not a finite number"});
   }
-  if (!IsNone(node.As<fb::ScaleShiftT>()->activation)) return false;
-  if (!fold.Absorb(input, affine, /*commit=*/false)) {
-    Keep(graph, node, fold.refusal());
-    return false;
-  }
-  PLEAT_CHECK(fold.Absorb(input, affine, /*commit=*/true), "what folds once folds again");
-  MarkFolded(graph, node, fold.kind(), fold.into());
+  BackwardFold fold(graph, uses);
+  if (!fold.Absorb(input, affine)) return Keep(graph, node, fold.refusal());
+  fold.Commit(graph, node);
   Node& maker = graph.nodes[static_cast<size_t>(uses.Maker(input))];
   std::replace(maker.outputs.begin(), maker.outputs.end(), input, node.outputs[0]);
   Empty(node);
-  return true;
 }
 
 }  // namespace
@@ -312,11 +283,11 @@ bool FoldOne(Graph& graph, size_t index) {
 Status FoldBackward(Graph& graph) {
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
-    if (node.As<fb::ScaleShiftT>() == nullptr || graph.ConstantOf(node.inputs[1]) == nullptr ||
-        graph.ConstantOf(node.inputs[2]) == nullptr) {
-      continue;
-    }
-    FoldOne(graph, i);
+    const auto* scale_shift = node.As<fb::ScaleShiftT>();
+    const bool known = scale_shift != nullptr && IsNone(scale_shift->activation) &&
+                       graph.ConstantOf(node.inputs[1]) != nullptr &&
+                       graph.ConstantOf(node.inputs[2]) != nullptr;
+    if (known) FoldOne(graph, i);
   }
   DropEmptyNodes(graph);
   return Status::Ok();

@@ -1,5 +1,6 @@
-// Before: x -> ScaleShift(s, t) -> views -> Conv | ConvTranspose | MatMul (w, b), for every reader
-// After:  x -> views -> the same with w' = w * s[c], b' = b + sum over taps, c of w * t[c]
+// Before: x -> ScaleShift(s, t) -> views, means over other axes
+//           -> Conv | ConvTranspose | MatMul (w, b), for every reader
+// After:  x -> the same without it, with w' = w * s[c], b' = b + sum over taps, c of w * t[c]
 // Condition: every reader is such an operator with constant weights, the channel axis is proved to
 //   be its axis of input channels c, and the shift meets every tap: a Conv has no padding (the sum
 //   is wrong at a padded border) and a ConvTranspose none at all (its outputs see varying taps),
@@ -14,34 +15,33 @@
 namespace pleat::converter {
 namespace {
 
+// One attempt. Absorb collects what to change; nothing changes before Commit.
 class ForwardFold {
  public:
-  ForwardFold(Graph& graph, const Uses& uses, const Node& source)
-      : graph_(graph), uses_(uses), source_(source) {}
+  ForwardFold(const Graph& graph, const Uses& uses) : graph_(graph), uses_(uses) {}
 
-  // Whether all readers of `id` can take affine(id) upon themselves; with `commit` they do.
-  bool Absorb(ValueId id, const Affine& affine, bool commit);
+  // Whether all readers of `id` can take affine(id) upon themselves.
+  bool Absorb(ValueId id, const Affine& affine);
+  // Changes the graph; what `source` stands for goes into the operators found. REQUIRES: Absorb
+  // returned true, and the graph is the same.
+  void Commit(Graph& graph, const Node& source);
 
   const Refusal& refusal() const { return refusal_; }
-  const std::string& kind() const { return kind_; }
-  const std::string& into() const { return into_; }
 
  private:
   bool Refuse(std::string code, std::string sentence) {
     refusal_ = {std::move(code), std::move(sentence)};
     return false;
   }
-  bool IntoLinear(Node& node, const Affine& affine, bool commit);
-  bool Through(Node& node, const Affine& affine, bool commit);
-  std::optional<std::vector<double>> Bias(const Node& node, const std::vector<double>& sums,
-                                          Shape* shape);
+  bool IntoLinear(size_t index, const Affine& affine);
+  bool Through(const Node& node, const Affine& affine);
+  bool ThroughMean(const Node& node, const Affine& affine);
 
-  Graph& graph_;
+  const Graph& graph_;
   const Uses& uses_;
-  const Node& source_;
+  std::vector<LinearEdit> edits_;
   Refusal refusal_;
   std::string kind_;
-  std::string into_;
 };
 
 bool HasPadding(const fb::WindowT& window, int64_t taps) {
@@ -51,65 +51,40 @@ bool HasPadding(const fb::WindowT& window, int64_t taps) {
   return std::any_of(window.pads.begin(), window.pads.end(), [](int64_t pad) { return pad != 0; });
 }
 
-bool ForwardFold::Absorb(ValueId id, const Affine& affine, bool commit) {
+bool ForwardFold::Absorb(ValueId id, const Affine& affine) {
   const std::vector<int>& readers = uses_.Readers(id);
   if (readers.empty()) return Refuse("BN_OUTPUT_MULTI_USE", "nobody reads its result");
   for (int reader : readers) {
     if (reader < 0) return Refuse("BN_OUTPUT_MULTI_USE", "its result is an output of the network");
-    Node& node = graph_.nodes[static_cast<size_t>(reader)];
+    const Node& node = graph_.nodes[static_cast<size_t>(reader)];
     if (node.input(0) != id || std::count(node.inputs.begin(), node.inputs.end(), id) != 1) {
       return Refuse("BN_OUTPUT_MULTI_USE",
                     "'" + NameOf(graph_, node) + "' reads its result as another operand");
     }
+    const bool linear = node.As<fb::ConvT>() != nullptr || node.As<fb::MatMulT>() != nullptr ||
+                        node.As<fb::ConvTransposeT>() != nullptr;
+    bool absorbed = false;
     if (IsRearrangement(node)) {
-      if (!Through(node, affine, commit)) return false;
-    } else if (node.As<fb::ConvT>() != nullptr || node.As<fb::ConvTransposeT>() != nullptr ||
-               node.As<fb::MatMulT>() != nullptr) {
-      if (!IntoLinear(node, affine, commit)) return false;
+      absorbed = Through(node, affine);
+    } else if (linear) {
+      absorbed = IntoLinear(static_cast<size_t>(reader), affine);
+    } else if (node.As<fb::ReduceT>() != nullptr) {
+      absorbed = ThroughMean(node, affine);
     } else {
-      return Refuse("BN_OUTPUT_MULTI_USE", "its reader " + std::string(node.OpName()) + " '" +
-                                               NameOf(graph_, node) + "' is not linear");
+      Refuse("BN_OUTPUT_MULTI_USE", "its reader " + std::string(node.OpName()) + " '" +
+                                        NameOf(graph_, node) + "' is not linear");
     }
+    if (!absorbed) return false;
   }
   return true;
 }
 
-std::optional<std::vector<double>> ForwardFold::Bias(const Node& node,
-                                                     const std::vector<double>& sums,
-                                                     Shape* shape) {
-  const auto channels = static_cast<int64_t>(sums.size());
-  const auto* product = node.As<fb::MatMulT>();
-  const double alpha = product != nullptr ? static_cast<double>(product->alpha) : 1;
-  const double beta = product != nullptr ? static_cast<double>(product->beta) : 1;
-  std::vector<double> bias(sums.size(), 0);
-  *shape = {channels};
-  if (node.input(2) != kNoValue) {
-    const Tensor* old = graph_.ConstantOf(node.input(2));
-    if (old == nullptr) {
-      Refuse("WEIGHT_NOT_CONST", "the bias of '" + NameOf(graph_, node) + "' is not constant");
-      return std::nullopt;
-    }
-    bias = runtime::ToDoubles(*old);
-    if (!old->shape().empty() && old->shape().back() == channels) {
-      *shape = old->shape();
-    } else if (bias.size() == 1) {
-      bias.assign(sums.size(), bias[0]);
-    } else {
-      Refuse("GEMM_BIAS_SHAPE", "the bias of '" + NameOf(graph_, node) + "' has shape " +
-                                    runtime::ShapeText(old->shape()) +
-                                    " and would have to grow to hold a shift per column");
-      return std::nullopt;
-    }
-  }
-  for (size_t i = 0; i < bias.size(); ++i) bias[i] = beta * bias[i] + alpha * sums[i % sums.size()];
-  return bias;
-}
-
-bool ForwardFold::IntoLinear(Node& node, const Affine& affine, bool commit) {
+bool ForwardFold::IntoLinear(size_t index, const Affine& affine) {
+  const Node& node = graph_.nodes[index];
   const std::string name = NameOf(graph_, node);
   const auto* conv = node.As<fb::ConvT>();
   const auto* transposed = node.As<fb::ConvTransposeT>();
-  auto* product = node.As<fb::MatMulT>();
+  const auto* product = node.As<fb::MatMulT>();
   const auto map = MapWeights(graph_, node);
   if (!map) {
     return Refuse("WEIGHT_NOT_CONST",
@@ -122,6 +97,9 @@ bool ForwardFold::IntoLinear(Node& node, const Affine& affine, bool commit) {
                                        " of what '" + name + "' reads, whose input channels are " +
                                        "axis " + std::to_string(axis));
   }
+  LinearEdit edit{.node = index};
+  std::vector<double> weights = runtime::ToDoubles(*graph_.ConstantOf(node.inputs[1]));
+  std::optional<Refusal> refusal;
   if (!affine.IsScaleOnly()) {
     if (conv != nullptr && HasPadding(*conv->window, map->taps)) {
       return Refuse("PAD_SHIFT", "'" + name + "' pads with zeros, which its shift must not touch");
@@ -130,36 +108,29 @@ bool ForwardFold::IntoLinear(Node& node, const Affine& affine, bool commit) {
       return Refuse("CONVT_SHIFT", "its shift would differ from place to place behind the " +
                                        std::string("transposed convolution '") + name + "'");
     }
+    BiasOrRefusal read = ReadBias(graph_, node, static_cast<size_t>(map->outputs));
+    if (read.refusal) return Refuse(read.refusal->code, read.refusal->sentence);
+    const std::vector<double> sums = SumOfShifts(*map, weights, affine.shift);
+    const double alpha = product != nullptr ? static_cast<double>(product->alpha) : 1;
+    for (size_t i = 0; i < read.bias.numbers.size(); ++i) {
+      read.bias.numbers[i] += alpha * sums[i % sums.size()];
+    }
+    refusal = CheckRange(read.bias.numbers);
+    edit.bias = std::move(read.bias);
   }
-  std::vector<double> weights = runtime::ToDoubles(*graph_.ConstantOf(node.inputs[1]));
-  Shape bias_shape;
-  const auto bias = Bias(node, SumOfShifts(*map, weights, affine.shift), &bias_shape);
-  if (!bias) return false;
-  auto refusal = CheckBias(*bias);
-  if (!refusal) refusal = ScaleWeights(*map, /*by_output=*/false, affine.scale, weights);
+  if (!refusal && !affine.IsShiftOnly()) {
+    refusal = ScaleWeights(*map, /*by_output=*/false, affine.scale, weights);
+    edit.weights = std::move(weights);
+  }
   if (refusal) return Refuse(refusal->code, refusal->sentence + " in '" + name + "'");
-  if (!commit) return true;
-  const Value& old = graph_.values[static_cast<size_t>(node.inputs[1])];
-  if (!affine.IsShiftOnly()) {
-    node.inputs[1] = AddDoubles(graph_, std::string(old.name), weights, Shape(old.type.shape));
-  }
-  if (!affine.IsScaleOnly()) {
-    if (node.inputs.size() < 3) node.inputs.resize(3, kNoValue);
-    const std::string bias_name = node.inputs[2] == kNoValue
-                                      ? name + ".bias"
-                                      : graph_.values[static_cast<size_t>(node.inputs[2])].name;
-    node.inputs[2] = AddDoubles(graph_, bias_name, *bias, bias_shape);
-    if (product != nullptr) product->beta = 1;
-  }
-  AddSources(node, source_);
+  edits_.push_back(std::move(edit));
   kind_ = conv != nullptr         ? "next_conv"
           : transposed != nullptr ? "next_conv_transpose"
                                   : "next_matmul";
-  into_ += (into_.empty() ? "" : ", ") + name;
   return true;
 }
 
-bool ForwardFold::Through(Node& node, const Affine& affine, bool commit) {
+bool ForwardFold::Through(const Node& node, const Affine& affine) {
   const std::vector<Affine> candidates = AfterRearrangement(graph_, node, affine);
   if (candidates.empty()) {
     return Refuse("AXIS_MISMATCH", "its channels are not an axis behind " +
@@ -167,11 +138,41 @@ bool ForwardFold::Through(Node& node, const Affine& affine, bool commit) {
                                        "'");
   }
   for (const Affine& candidate : candidates) {
-    if (Absorb(node.outputs[0], candidate, /*commit=*/false)) {
-      return !commit || Absorb(node.outputs[0], candidate, /*commit=*/true);
-    }
+    const size_t edits = edits_.size();
+    if (Absorb(node.outputs[0], candidate)) return true;
+    edits_.resize(edits);
   }
   return false;
+}
+
+bool ForwardFold::ThroughMean(const Node& node, const Affine& affine) {
+  const auto* reduce = node.As<fb::ReduceT>();
+  const auto axes = FieldOrInput(graph_, node, reduce->axes, 1);
+  const Type& type = TypeOf(graph_, node.inputs[0]);
+  const std::string what = "'" + NameOf(graph_, node) + "'";
+  if (reduce->kind != fb::ReduceKind::Mean || !axes || axes->empty() || !type.ranked) {
+    return Refuse("BN_OUTPUT_MULTI_USE", "its reader " + what + " is not linear");
+  }
+  Affine behind = affine;
+  for (int64_t axis : *axes) {
+    const auto normal = runtime::NormalizeAxis(axis, type.rank());
+    if (!normal.ok() || normal.value() == affine.axis) {
+      return Refuse("AXIS_MISMATCH", what + " takes the mean over its channels");
+    }
+    if (!reduce->keepdims && normal.value() < affine.axis) --behind.axis;
+  }
+  return Absorb(node.outputs[0], behind);
+}
+
+void ForwardFold::Commit(Graph& graph, const Node& source) {
+  std::string into;
+  for (LinearEdit& edit : edits_) {
+    Node& node = graph.nodes[edit.node];
+    AddSources(node, source);
+    into += (into.empty() ? "" : ", ") + NameOf(graph, node);
+    Apply(graph, std::move(edit));
+  }
+  MarkFolded(graph, source, kind_, into);
 }
 
 bool SaysMore(const std::string& code) {
@@ -193,14 +194,12 @@ Status FoldForward(Graph& graph) {
     const Affine affine = AffineOf(graph, node);
     if (!affine.IsFinite()) continue;
     const Uses uses(graph);
-    ForwardFold fold(graph, uses, node);
-    if (!fold.Absorb(node.outputs[0], affine, /*commit=*/false)) {
+    ForwardFold fold(graph, uses);
+    if (!fold.Absorb(node.outputs[0], affine)) {
       if (SaysMore(fold.refusal().code)) Keep(graph, node, fold.refusal());
       continue;
     }
-    PLEAT_CHECK(fold.Absorb(node.outputs[0], affine, /*commit=*/true),
-                "what folds once folds again");
-    MarkFolded(graph, node, fold.kind(), fold.into());
+    fold.Commit(graph, node);
     graph.ReplaceUses(node.outputs[0], node.inputs[0]);
     Empty(node);
   }

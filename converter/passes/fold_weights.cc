@@ -49,6 +49,20 @@ int64_t WeightMap::Input(int64_t i) const {
   return 0;
 }
 
+int64_t WeightMap::Run(bool by_output) const {
+  switch (kind) {
+    case Kind::kConv:
+      return by_output ? inputs / groups * taps : taps;
+    case Kind::kConvTranspose:
+      return by_output ? taps : outputs / groups * taps;
+    case Kind::kMatMul:
+      return by_output ? 1 : outputs;
+    case Kind::kMatMulTransposed:
+      return by_output ? inputs : 1;
+  }
+  return 1;
+}
+
 std::optional<WeightMap> MapWeights(const Graph& graph, const Node& node) {
   const Tensor* weights = graph.ConstantOf(node.input(1));
   if (weights == nullptr || weights->count() == 0) return std::nullopt;
@@ -86,13 +100,19 @@ std::optional<Refusal> ScaleWeights(const WeightMap& map, bool by_output,
                                     std::span<const double> scale, std::vector<double>& weights) {
   std::vector<double> scaled = weights;
   std::vector<double> before(scale.size(), 0), after(scale.size(), 0);
-  for (int64_t i = 0; i < map.count(); ++i) {
-    const auto channel = static_cast<size_t>(by_output ? map.Output(i) : map.Input(i));
-    double& weight = scaled[static_cast<size_t>(i)];
-    before[channel] = std::max(before[channel], std::abs(weight));
-    weight *= scale[channel];
-    after[channel] = std::max(after[channel], std::abs(weight));
-    if (!(std::abs(weight) <= kLargest)) return Overflow("weight");
+  const int64_t run = map.Run(by_output);
+  for (int64_t first = 0; first < map.count(); first += run) {
+    const auto channel = static_cast<size_t>(by_output ? map.Output(first) : map.Input(first));
+    double largest_before = before[channel], largest_after = after[channel];
+    for (int64_t i = first; i < first + run; ++i) {
+      double& weight = scaled[static_cast<size_t>(i)];
+      largest_before = std::max(largest_before, std::abs(weight));
+      weight *= scale[channel];
+      if (!(std::abs(weight) <= kLargest)) return Overflow("weight");
+      largest_after = std::max(largest_after, std::abs(weight));
+    }
+    before[channel] = largest_before;
+    after[channel] = largest_after;
   }
   for (size_t c = 0; c < scale.size(); ++c) {
     if (scale[c] != 0 && before[c] >= kSmallestNormal && after[c] < kSmallestNormal) {
@@ -114,11 +134,52 @@ std::vector<double> SumOfShifts(const WeightMap& map, std::span<const double> we
   return sums;
 }
 
-std::optional<Refusal> CheckBias(std::span<const double> bias) {
-  for (double b : bias) {
-    if (!(std::abs(b) <= kLargest)) return Overflow("bias");
+std::optional<Refusal> CheckRange(std::span<const double> numbers) {
+  for (double number : numbers) {
+    if (!(std::abs(number) <= kLargest)) return Overflow("bias");
   }
   return std::nullopt;
+}
+
+BiasOrRefusal ReadBias(const Graph& graph, const Node& node, size_t channels) {
+  const auto width = static_cast<int64_t>(channels);
+  Bias bias{.numbers = std::vector<double>(channels, 0), .shape = {width}};
+  if (node.input(2) == kNoValue) return {std::move(bias), std::nullopt};
+  const std::string name = NameOf(graph, node);
+  const Tensor* old = graph.ConstantOf(node.input(2));
+  if (old == nullptr) {
+    return {{}, Refusal{"WEIGHT_NOT_CONST", "the bias of '" + name + "' is not constant"}};
+  }
+  bias.numbers = runtime::ToDoubles(*old);
+  if (!old->shape().empty() && old->shape().back() == width) {
+    bias.shape = old->shape();
+  } else if (bias.numbers.size() == 1) {
+    bias.numbers.assign(channels, double(bias.numbers[0]));
+  } else {
+    return {{},
+            Refusal{"GEMM_BIAS_SHAPE", "the bias of '" + name + "' has shape " +
+                                           runtime::ShapeText(old->shape()) +
+                                           " and would have to grow to hold a shift per column"}};
+  }
+  if (const auto* product = node.As<fb::MatMulT>()) {
+    for (double& number : bias.numbers) number *= static_cast<double>(product->beta);
+  }
+  return {std::move(bias), std::nullopt};
+}
+
+void Apply(Graph& graph, LinearEdit edit) {
+  Node& node = graph.nodes[edit.node];
+  const auto name_of = [&](ValueId id) { return graph.values[static_cast<size_t>(id)].name; };
+  if (edit.weights) {
+    const Shape shape = TypeOf(graph, node.inputs[1]).shape;
+    node.inputs[1] = AddDoubles(graph, name_of(node.inputs[1]), *edit.weights, shape);
+  }
+  if (!edit.bias) return;
+  if (node.inputs.size() < 3) node.inputs.resize(3, kNoValue);
+  const std::string name =
+      node.inputs[2] == kNoValue ? NameOf(graph, node) + ".bias" : name_of(node.inputs[2]);
+  node.inputs[2] = AddDoubles(graph, name, edit.bias->numbers, edit.bias->shape);
+  if (auto* product = node.As<fb::MatMulT>()) product->beta = 1;
 }
 
 }  // namespace pleat::converter

@@ -23,6 +23,8 @@ struct WeightMap {
   int64_t taps = 1;
 
   int64_t count() const { return inputs / groups * outputs * taps; }
+  // How many neighbouring weights share an output, or an input.
+  int64_t Run(bool by_output) const;
   int64_t Output(int64_t i) const;
   int64_t Input(int64_t i) const;
 };
@@ -42,7 +44,28 @@ std::vector<double> SumOfShifts(const WeightMap& map, std::span<const double> we
                                 std::span<const double> shift);
 
 // Refuses numbers that float32 cannot hold.
-std::optional<Refusal> CheckBias(std::span<const double> bias);
+std::optional<Refusal> CheckRange(std::span<const double> numbers);
+
+// The constant bias of Conv, ConvTranspose or MatMul as a list that holds a number for each of
+// `channels` outputs, times beta; zeros when there is none. `shape` is the operand's new shape.
+struct Bias {
+  std::vector<double> numbers;
+  Shape shape;
+};
+struct BiasOrRefusal {
+  Bias bias;
+  std::optional<Refusal> refusal;
+};
+BiasOrRefusal ReadBias(const Graph& graph, const Node& node, size_t channels);
+
+// New operands of one node. What stays as it is is left out.
+struct LinearEdit {
+  size_t node = 0;
+  std::optional<std::vector<double>> weights;
+  std::optional<Bias> bias;
+};
+// Gives the node constants of its own in float64; a new bias has beta = 1.
+void Apply(Graph& graph, LinearEdit edit);
 
 }  // namespace pleat::converter
 

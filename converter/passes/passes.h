@@ -14,6 +14,8 @@ using runtime::Status;
 // Nodes whose operands are all known become constants, unless the result would be far larger than
 // what it is made from. Infers types first.
 Status EvaluateConstants(Graph& graph);
+// Shapes computed from sizes that are partly unknown become constants where operators can take it.
+Status SimplifyShapes(Graph& graph);
 // Drops steps that change nothing, and joins neighbouring views and transpositions.
 Status EliminateIdentity(Graph& graph);
 

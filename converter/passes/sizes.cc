@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "runtime/checked.h"
+
 namespace pleat::converter {
 namespace {
 
@@ -40,6 +42,65 @@ std::string WindowText(const Graph& graph, const Node& node, size_t i) {
          At(pads, i) + At(pads, i + rank) + std::to_string(static_cast<int>(window.auto_pad));
 }
 
+// The axes of operand 0 that an operator may change in size; nothing when it may change any.
+std::optional<std::vector<int64_t>> ChangedAxes(const Graph& graph, const Node& node) {
+  if (const auto* concat = node.As<fb::ConcatT>()) return std::vector{concat->axis};
+  if (const auto* split = node.As<fb::SplitT>()) return std::vector{split->axis};
+  if (const auto* reduce = node.As<fb::ReduceT>()) {
+    auto axes = FieldOrInput(graph, node, reduce->axes, 1);
+    return reduce->keepdims && axes && !axes->empty() ? axes : std::nullopt;
+  }
+  if (const auto* gather = node.As<fb::GatherT>()) {
+    const bool list = TypeOf(graph, node.inputs[1]).rank() == 1;
+    return list ? std::optional(std::vector{gather->axis}) : std::nullopt;
+  }
+  if (node.As<fb::SliceT>() != nullptr) return KnownInt64s(graph, node.input(3));
+  if (const auto* resize = node.As<fb::ResizeT>()) {
+    if (!resize->axes.empty()) return resize->axes;
+    const Tensor* scales = graph.ConstantOf(node.input(2));
+    if (scales == nullptr) return std::nullopt;
+    std::vector<int64_t> axes;
+    const std::vector<double> factors = runtime::ToDoubles(*scales);
+    for (size_t i = 0; i < factors.size(); ++i) {
+      if (factors[i] != 1) axes.push_back(static_cast<int64_t>(i));
+    }
+    return axes;
+  }
+  if (node.As<fb::PadT>() != nullptr && node.input(3) == kNoValue) {
+    const auto pads = KnownInt64s(graph, node.input(1));
+    if (!pads) return std::nullopt;
+    std::vector<int64_t> axes;
+    for (size_t i = 0; i < pads->size(); ++i) {
+      if ((*pads)[i] != 0) axes.push_back(static_cast<int64_t>(i % (pads->size() / 2)));
+    }
+    return axes;
+  }
+  return std::nullopt;
+}
+
+bool IsView(const Node& node) {
+  return node.As<fb::ReshapeT>() != nullptr || node.As<fb::FlattenT>() != nullptr ||
+         node.As<fb::SqueezeT>() != nullptr || node.As<fb::UnsqueezeT>() != nullptr;
+}
+
+// The place of the only negative token, and the product of the others; nothing when there are more
+// or the product is 0.
+std::optional<std::pair<size_t, int64_t>> OnlyUnknown(const std::vector<int64_t>& tokens) {
+  std::optional<size_t> place;
+  runtime::Checked product = 1;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (tokens[i] >= 0) {
+      product = product * tokens[i];
+    } else if (place) {
+      return std::nullopt;
+    } else {
+      place = i;
+    }
+  }
+  if (!place || product.value_or(0) == 0) return std::nullopt;
+  return std::pair(*place, product.value_or(0));
+}
+
 }  // namespace
 
 Sizes::Sizes(const Graph& graph) : tokens_(graph.values.size()) {
@@ -55,13 +116,16 @@ Sizes::Sizes(const Graph& graph) : tokens_(graph.values.size()) {
     }
   }
   for (const Node& node : graph.nodes) {
-    const ValueId output = node.outputs[0];
-    if (output == kNoValue || !TypeOf(graph, output).ranked) continue;
-    std::vector<int64_t> tokens = tokens_[static_cast<size_t>(output)];
-    Derive(graph, node, tokens);
-    const Shape& shape = TypeOf(graph, output).shape;
-    for (size_t i = 0; i < shape.size(); ++i) {
-      if (shape[i] == kUnknownDim) tokens_[static_cast<size_t>(output)][i] = tokens[i];
+    for (ValueId output : node.outputs) {
+      if (output == kNoValue || !TypeOf(graph, output).ranked) continue;
+      const bool first = output == node.outputs[0];
+      if (!first && node.As<fb::SplitT>() == nullptr) continue;
+      std::vector<int64_t> tokens = Of(output);
+      Derive(graph, node, tokens);
+      const Shape& shape = TypeOf(graph, output).shape;
+      for (size_t i = 0; i < shape.size(); ++i) {
+        if (shape[i] == kUnknownDim) tokens_[static_cast<size_t>(output)][i] = tokens[i];
+      }
     }
   }
 }
@@ -108,11 +172,22 @@ void Sizes::Derive(const Graph& graph, const Node& node, std::vector<int64_t>& t
     for (size_t i = 0; i < transpose->perm.size() && x.size() == tokens.size(); ++i) {
       tokens[i] = x[static_cast<size_t>(transpose->perm[i])];
     }
-  } else if (const auto* concat = node.As<fb::ConcatT>()) {
-    const auto axis = runtime::NormalizeAxis(concat->axis, static_cast<int>(tokens.size()));
-    for (size_t i = 0; axis.ok() && i < tokens.size() && x.size() == tokens.size(); ++i) {
-      if (i != static_cast<size_t>(axis.value())) tokens[i] = x[i];
+  } else if (const auto changed = ChangedAxes(graph, node); changed && x.size() == tokens.size()) {
+    std::set<int64_t> skipped;
+    for (int64_t axis : *changed) {
+      skipped.insert(axis < 0 ? axis + static_cast<int64_t>(x.size()) : axis);
     }
+    for (size_t i = 0; i < x.size(); ++i) {
+      if (!skipped.contains(static_cast<int64_t>(i))) tokens[i] = x[i];
+    }
+  } else if (IsView(node)) {
+    const auto* reshape = node.As<fb::ReshapeT>();
+    const auto shape = reshape == nullptr ? std::nullopt : KnownInt64s(graph, node.inputs[1]);
+    for (size_t i = 0; shape && !reshape->allow_zero && i < shape->size(); ++i) {
+      if ((*shape)[i] == 0 && i < x.size()) tokens[i] = x[i];
+    }
+    const auto from = OnlyUnknown(x), to = OnlyUnknown(tokens);
+    if (from && to && from->second == to->second) tokens[to->first] = x[from->first];
   } else if (const auto* product = node.As<fb::MatMulT>()) {
     const bool matrix = TypeOf(graph, node.inputs[1]).rank() == 2 || product->weight_layout != 0;
     if (matrix && !product->transpose_a && x.size() == tokens.size()) {
