@@ -36,7 +36,7 @@ class DirectConv final : public Kernel {
     residual_step_ = p.residual_pixel_stride == 0 ? p.out_channels : p.residual_pixel_stride;
     zeros_.assign(count_, 0.0f);
     if (p.weights != nullptr && p.weight_layout == WeightLayout::kOnnx) {
-      packed_ = hwy::AllocateAligned<float>(PackedCount());
+      packed_ = hwy::AllocateAligned<float>(PackedCount() + 1);
       PackConvWeights(p, WeightLayout::kPanels16, static_cast<const float*>(p.weights),
                       packed_.get());
     }

@@ -31,9 +31,10 @@ Result<std::vector<Tensor>> EvaluateNode(const Node& node, std::span<const Tenso
   if (std::all_of(values.begin(), values.end(), [](const Tensor& t) { return !t.empty(); })) {
     return values;
   }
-  for (const Type& type : output_types) {
-    if (!type.Known()) return Unsupported("the output's shape depends on data");
-    PLEAT_RETURN_IF_ERROR(CheckType(type));
+  for (size_t i = 0; i < output_types.size(); ++i) {
+    if (node.outputs[i] == kNoValue) continue;
+    if (!output_types[i].Known()) return Unsupported("the output's shape depends on data");
+    PLEAT_RETURN_IF_ERROR(CheckType(output_types[i]));
   }
   PrepareContext prepare{.node = node, .inputs = types, .outputs = output_types, .known = inputs};
   prepare.select.reference = true;

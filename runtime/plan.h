@@ -40,9 +40,8 @@ struct Plan {
   std::vector<Step> steps;
   std::vector<Type> types;    // of every value, all known for those the plan touches
   std::vector<Place> places;  // of every value
-  std::vector<Tensor> known;  // numbers computed while planning, kept alive here
+  std::deque<Tensor> known;   // numbers computed while planning, kept alive here
   size_t arena_bytes = 0;     // scratch included
-  size_t scratch_offset = 0;
   size_t live_bytes = 0;  // largest sum of buffers alive at one step: arena's lower bound
   size_t packed_bytes = 0;
   double multiply_adds = 0;

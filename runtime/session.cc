@@ -1,12 +1,13 @@
 #include "runtime/session.h"
 
 #include <algorithm>
-#include <cfenv>
 #include <cstring>
 #include <list>
 #include <new>
 
 #include "runtime/bound_plan.h"
+#include "runtime/float_mode.h"
+#include "runtime/hold.h"
 
 namespace pleat::runtime {
 namespace {
@@ -18,44 +19,8 @@ bool Overlap(const void* a, size_t a_bytes, const void* b, size_t b_bytes) {
   return a_bytes > 0 && b_bytes > 0 && first < second + b_bytes && second < first + a_bytes;
 }
 
-// The default floating-point mode, whatever the caller's; theirs comes back at the end.
-class DefaultRounding {
- public:
-  DefaultRounding() {
-    std::fegetenv(&callers_);
-    std::fesetenv(FE_DFL_ENV);
-  }
-  ~DefaultRounding() { std::fesetenv(&callers_); }
-  DefaultRounding(const DefaultRounding&) = delete;
-  DefaultRounding& operator=(const DefaultRounding&) = delete;
-
- private:
-  std::fenv_t callers_;
-};
-
-// Holds a session for one call; the second caller is told instead of waiting.
-class Hold {
- public:
-  explicit Hold(std::atomic<bool>& busy)
-      : busy_(busy), held_(!busy.exchange(true, std::memory_order_acquire)) {}
-  ~Hold() {
-    if (held_) busy_.store(false, std::memory_order_release);
-  }
-  Hold(const Hold&) = delete;
-  Hold& operator=(const Hold&) = delete;
-  bool held() const { return held_; }
-
- private:
-  std::atomic<bool>& busy_;
-  bool held_;
-};
-
-Status Busy() {
-  return {StatusCode::kBusy, "the session is in use by another thread: make one for each"};
-}
-
 kernels::ThreadPool MakePool(const Session::Options& options) {
-  const DefaultRounding rounding;  // new threads inherit it
+  const DefaultFloatMode mode;  // new threads inherit it
   if (options.parallel_for == nullptr) return kernels::ThreadPool(options.threads);
   return kernels::ThreadPool(options.threads, options.parallel_for, options.pool);
 }
@@ -204,7 +169,7 @@ Status Session::State::RunSteps(BoundPlan& bound, const RunControl& control) {
 
 Status Session::State::Run(const Graph& graph, std::span<const TensorView> inputs,
                            std::span<const OutputBuffer> outputs, const RunControl& control) {
-  const DefaultRounding rounding;
+  const DefaultFloatMode mode;
   ran = false;
   PLEAT_ASSIGN_OR_RETURN(BoundPlan * bound, Find(graph, inputs));
   if (!outputs.empty() && outputs.size() != graph.outputs.size()) {
@@ -257,12 +222,16 @@ Session::Session(std::shared_ptr<const Model> model, Options options)
 
 Session::~Session() = default;
 
+int Session::threads() const { return state_->threads.threads(); }
+
 Result<const Plan*> Session::Prepare(std::span<const Shape> shapes) try {
   const Hold hold(state_->busy);
-  if (!hold.held()) return Busy();
-  const DefaultRounding rounding;
-  state_->ran = false;
+  if (!hold.held()) return BusyStatus();
+  const DefaultFloatMode mode;
+  const BoundPlan* before = state_->plans.empty() ? nullptr : &state_->plans.front();
   PLEAT_ASSIGN_OR_RETURN(BoundPlan * bound, state_->PlanFor(model_->graph(), shapes));
+  if (bound != before) state_->ran = false;
+  PLEAT_RETURN_IF_ERROR(state_->arena.Reserve(bound->plan->arena_bytes));
   return static_cast<const Plan*>(bound->plan.get());
 } catch (const std::bad_alloc&) {
   return Status(StatusCode::kOutOfMemory, "out of memory while planning");
@@ -271,7 +240,7 @@ Result<const Plan*> Session::Prepare(std::span<const Shape> shapes) try {
 Status Session::RunInto(std::span<const TensorView> inputs, std::span<const OutputBuffer> outputs,
                         const RunControl& control) try {
   const Hold hold(state_->busy);
-  if (!hold.held()) return Busy();
+  if (!hold.held()) return BusyStatus();
   return state_->Run(model_->graph(), inputs, outputs, control);
 } catch (const std::bad_alloc&) {
   return {StatusCode::kOutOfMemory, "out of memory while planning"};
@@ -289,7 +258,7 @@ TensorView Session::Output(size_t index) const {
 
 Result<std::vector<Tensor>> Session::Run(std::span<const Tensor> inputs) try {
   const Hold hold(state_->busy);
-  if (!hold.held()) return Busy();
+  if (!hold.held()) return BusyStatus();
   std::vector<TensorView> views;
   for (const Tensor& input : inputs) {
     views.push_back({input.element(), input.shape(), input.raw()});

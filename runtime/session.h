@@ -82,6 +82,7 @@ class Session {
   ~Session();
 
   const Model& model() const { return *model_; }
+  int threads() const;
 
   // Runs the network on inputs in graph order. Element types must be the graph's; sizes that the
   // graph fixes must match, the others may change from run to run: a new combination is planned
@@ -101,7 +102,8 @@ class Session {
   // the caller's buffer. Empty data when there is none.
   TensorView Output(size_t index) const;
 
-  // Plans for these input shapes without running; the plan is good until the next call.
+  // Plans for these input shapes and reserves memory, without running. The plan is good until
+  // another combination of shapes is planned.
   Result<const Plan*> Prepare(std::span<const Shape> shapes);
   // After a Run with share_buffers == false: the value's numbers, or an empty tensor.
   Tensor ValueAfterRun(ValueId id) const;

@@ -17,35 +17,6 @@ constexpr int64_t kSmallBytes = int64_t{1} << 24;
 constexpr int64_t kTotalBytes = int64_t{1} << 28;
 constexpr int64_t kGrowth = 8;
 
-bool MixesFloats(const std::vector<const Tensor*>& operands) {
-  bool single = false, twice = false;
-  for (const Tensor* operand : operands) {
-    if (operand == nullptr) continue;
-    single = single || operand->element() == ElementType::kFloat32;
-    twice = twice || operand->element() == ElementType::kFloat64;
-  }
-  return single && twice;
-}
-
-// A node whose operands are float32 and float64 (weights on their way through folds) is computed
-// in float64 and rounded to the type it has in the graph.
-runtime::Result<std::vector<Tensor>> Evaluate(const Graph& graph, const Node& node,
-                                              std::vector<const Tensor*> operands) {
-  if (!MixesFloats(operands)) return runtime::EvaluateNode(node, operands);
-  std::vector<Tensor> promoted(operands.size());
-  for (size_t i = 0; i < operands.size(); ++i) {
-    if (operands[i] == nullptr || operands[i]->element() != ElementType::kFloat32) continue;
-    promoted[i] = Cast(*operands[i], ElementType::kFloat64);
-    operands[i] = &promoted[i];
-  }
-  PLEAT_ASSIGN_OR_RETURN(std::vector<Tensor> results, runtime::EvaluateNode(node, operands));
-  for (size_t i = 0; i < results.size(); ++i) {
-    if (node.outputs[i] == kNoValue) continue;
-    results[i] = Cast(results[i], TypeOf(graph, node.outputs[i]).element);
-  }
-  return results;
-}
-
 std::set<std::string> SourcesOf(const Graph& graph) {
   std::set<std::string> sources;
   for (const Node& node : graph.nodes) sources.insert(node.sources.begin(), node.sources.end());
@@ -90,7 +61,7 @@ Status EvaluateConstants(Graph& graph) {
       known = known && bytes <= left;
     }
     if (!known || bytes > std::max(kSmallBytes, source_bytes * kGrowth)) continue;
-    auto results = Evaluate(graph, node, std::move(operands));
+    auto results = runtime::EvaluateNode(node, operands);
     if (!results.ok()) return results.status().In(node.name + " (" + node.OpName() + ")");
     for (size_t i = 0; i < node.outputs.size(); ++i) {
       if (node.outputs[i] == kNoValue) continue;

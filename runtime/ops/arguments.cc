@@ -1,7 +1,5 @@
 #include "runtime/ops/arguments.h"
 
-#include <algorithm>
-
 #include "runtime/checked.h"
 
 namespace pleat::runtime {
@@ -22,32 +20,6 @@ Status CheckIntegerType(const Type& type, const char* name) {
 }
 
 }  // namespace
-
-Status CheckInputs(const Node& node, size_t least, size_t most) {
-  const auto range = [&] {
-    return least == most ? std::to_string(least)
-                         : std::to_string(least) + " to " + std::to_string(most);
-  };
-  if (node.inputs.size() < least || node.inputs.size() > most) {
-    return InvalidModel("expected " + range() + " inputs, got " +
-                        std::to_string(node.inputs.size()));
-  }
-  for (size_t i = 0; i < least; ++i) {
-    if (node.inputs[i] == kNoValue) {
-      return InvalidModel("input " + std::to_string(i) + " is required and left out");
-    }
-  }
-  if (node.outputs.empty()) return InvalidModel("expected an output, got none");
-  return Status::Ok();
-}
-
-Status CheckArity(const Node& node, size_t least, size_t most) {
-  PLEAT_RETURN_IF_ERROR(CheckInputs(node, least, most));
-  if (node.outputs.size() != 1) {
-    return InvalidModel("expected 1 output, got " + std::to_string(node.outputs.size()));
-  }
-  return Status::Ok();
-}
 
 Type Unranked(ElementType element) { return {.element = element, .ranked = false}; }
 
@@ -84,12 +56,6 @@ Status RequireKnown(const Integers& parameter, const char* name) {
 }
 
 Status CheckIndexType(const Type& index) { return CheckIntegerType(index, "indices"); }
-
-Status CheckSameElement(const Type& a, const char* a_name, const Type& b, const char* b_name) {
-  if (a.element == b.element) return Status::Ok();
-  return InvalidModel(std::string(b_name) + ": expected " + ElementName(a.element) + " as " +
-                      a_name + " has, got " + ElementName(b.element));
-}
 
 Result<int64_t> SizeProduct(const Shape& shape, size_t begin, size_t end) {
   Checked product = 1;

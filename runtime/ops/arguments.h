@@ -1,5 +1,5 @@
-// What a rule asks of its node before it believes it: as many operands as the operator takes, and
-// integers that come as tensors. Shared by the operators that move elements.
+// Parameters that come as tensors of integers, and sizes derived from them. Shared by the operators
+// that move elements.
 #ifndef PLEAT_RUNTIME_OPS_ARGUMENTS_H_
 #define PLEAT_RUNTIME_OPS_ARGUMENTS_H_
 
@@ -10,14 +10,9 @@
 #include "kernels/copy.h"
 #include "runtime/op.h"
 #include "runtime/ops/axes.h"
+#include "runtime/ops/operands.h"
 
 namespace pleat::runtime {
-
-// Fails unless the node has at least `least` and at most `most` inputs, the first `least` of them
-// present, and exactly one output.
-Status CheckArity(const Node& node, size_t least, size_t most);
-// The same for any number of outputs from one on.
-Status CheckInputs(const Node& node, size_t least, size_t most);
 
 // A type nothing but the element is known of, and one whose rank is known too.
 Type Unranked(ElementType element);
@@ -58,8 +53,6 @@ Status RequireKnown(const Integers& parameter, const char* name);
 
 // Fails unless `index` may be an index tensor: int64 or int32.
 Status CheckIndexType(const Type& index);
-// Fails unless the two element types are one.
-Status CheckSameElement(const Type& a, const char* a_name, const Type& b, const char* b_name);
 
 // The product of sizes [begin, end) of a shape; kUnknownDim when one of them is unknown and none
 // is 0. Fails where it overflows.

@@ -7,20 +7,20 @@ namespace {
 
 constexpr size_t kMaxInputs = 1 << 20;
 
-Status CheckOperands(const Node& node, std::span<const Type> inputs) {
-  PLEAT_RETURN_IF_ERROR(CheckArity(node, 1, kMaxInputs));
+Status CheckInputs(const Node& node, std::span<const Type> inputs) {
+  PLEAT_RETURN_IF_ERROR(CheckOperands(node, 1, kMaxInputs));
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (node.inputs[i] == kNoValue) {
       return InvalidModel("input " + std::to_string(i) + " is required and left out");
     }
     PLEAT_RETURN_IF_ERROR(
-        CheckSameElement(inputs[0], "input 0", inputs[i], ("input " + std::to_string(i)).c_str()));
+        CheckSameElements(inputs[0], "input 0", inputs[i], ("input " + std::to_string(i)).c_str()));
   }
   return Status::Ok();
 }
 
 Status Infer(InferContext& context) {
-  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, context.inputs));
+  PLEAT_RETURN_IF_ERROR(CheckInputs(context.node, context.inputs));
   Type& y = context.outputs[0];
   y = Unranked(context.inputs[0].element);
   size_t axis = 0;

@@ -15,7 +15,7 @@ Result<ElementType> ElementOf(const Node& node) {
 }
 
 Status Infer(InferContext& context) {
-  PLEAT_RETURN_IF_ERROR(CheckArity(context.node, 1, 1));
+  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 1));
   PLEAT_ASSIGN_OR_RETURN(const ElementType element, ElementOf(context.node));
   PLEAT_ASSIGN_OR_RETURN(const Integers shape, VectorInput(context, 0, "shape"));
   Type& y = context.outputs[0];

@@ -47,7 +47,7 @@ Result<int64_t> Times(int64_t size, int64_t by) {
 Result<int64_t> Square(int64_t block) { return Times(block, block); }
 
 Status InferDepthToSpace(InferContext& context) {
-  PLEAT_RETURN_IF_ERROR(CheckArity(context.node, 1, 1));
+  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 1));
   const auto* fields = context.node.As<fb::DepthToSpaceT>();
   const Type& x = context.inputs[0];
   PLEAT_RETURN_IF_ERROR(CheckImage(x, fields->block));
@@ -63,7 +63,7 @@ Status InferDepthToSpace(InferContext& context) {
 }
 
 Status InferSpaceToDepth(InferContext& context) {
-  PLEAT_RETURN_IF_ERROR(CheckArity(context.node, 1, 1));
+  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 1));
   const auto* fields = context.node.As<fb::SpaceToDepthT>();
   const Type& x = context.inputs[0];
   PLEAT_RETURN_IF_ERROR(CheckImage(x, fields->block));

@@ -15,7 +15,7 @@ Result<int64_t> BroadcastSize(int64_t size, int64_t wanted) {
 }
 
 Status Infer(InferContext& context) {
-  PLEAT_RETURN_IF_ERROR(CheckArity(context.node, 2, 2));
+  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 2));
   const Type& x = context.inputs[0];
   PLEAT_ASSIGN_OR_RETURN(const Integers shape, VectorInput(context, 1, "shape"));
   if (!x.ranked || shape.count == kUnknownDim) {

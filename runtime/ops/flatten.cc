@@ -5,7 +5,7 @@ namespace pleat::runtime {
 namespace {
 
 Status Infer(InferContext& context) {
-  PLEAT_RETURN_IF_ERROR(CheckArity(context.node, 1, 1));
+  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 1));
   const Type& x = context.inputs[0];
   context.outputs[0] = UnknownSizes(x.element, 2);
   if (!x.ranked) return Status::Ok();

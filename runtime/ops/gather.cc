@@ -11,7 +11,7 @@ namespace pleat::runtime {
 namespace {
 
 Status InferGather(InferContext& context) {
-  PLEAT_RETURN_IF_ERROR(CheckArity(context.node, 2, 2));
+  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 2));
   const Type& x = context.inputs[0];
   const Type& index = context.inputs[1];
   PLEAT_RETURN_IF_ERROR(CheckIndexType(index));
@@ -47,7 +47,7 @@ Status PrepareGather(PrepareContext& context) {
 }
 
 Status InferGatherElements(InferContext& context) {
-  PLEAT_RETURN_IF_ERROR(CheckArity(context.node, 2, 2));
+  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 2));
   const Type& x = context.inputs[0];
   const Type& index = context.inputs[1];
   PLEAT_RETURN_IF_ERROR(CheckElementIndex(x, index, context.node.As<fb::GatherElementsT>()->axis));
@@ -74,7 +74,7 @@ Status PrepareGatherElements(PrepareContext& context) {
 }
 
 Status InferGatherND(InferContext& context) {
-  PLEAT_RETURN_IF_ERROR(CheckArity(context.node, 2, 2));
+  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 2));
   const Type& x = context.inputs[0];
   const Type& index = context.inputs[1];
   PLEAT_RETURN_IF_ERROR(CheckIndexType(index));

@@ -5,7 +5,7 @@ namespace pleat::runtime {
 namespace {
 
 Status Infer(InferContext& context) {
-  PLEAT_RETURN_IF_ERROR(CheckArity(context.node, 1, 1));
+  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 1));
   context.outputs[0] = context.inputs[0];
   return Status::Ok();
 }

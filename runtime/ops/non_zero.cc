@@ -6,7 +6,7 @@ namespace pleat::runtime {
 namespace {
 
 Status Infer(InferContext& context) {
-  PLEAT_RETURN_IF_ERROR(CheckArity(context.node, 1, 1));
+  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 1));
   const Type& x = context.inputs[0];
   const Tensor* known = context.known_input(0);
   const int64_t count = known == nullptr

@@ -25,7 +25,7 @@ Result<int64_t> DepthOf(const InferContext& context) {
 }
 
 Status Infer(InferContext& context) {
-  PLEAT_RETURN_IF_ERROR(CheckArity(context.node, 3, 3));
+  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 3));
   const Type& indices = context.inputs[0];
   const Type& values = context.inputs[2];
   if (indices.element != ElementType::kInt64 && indices.element != ElementType::kInt32 &&

@@ -75,14 +75,14 @@ Status CheckMode(fb::PadMode mode) {
 }
 
 Status Infer(InferContext& context) {
-  PLEAT_RETURN_IF_ERROR(CheckArity(context.node, 2, 4));
+  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 2, 2));
   const fb::PadMode mode = context.node.As<fb::PadT>()->mode;
   PLEAT_RETURN_IF_ERROR(CheckMode(mode));
   const Type& x = context.inputs[0];
   PLEAT_ASSIGN_OR_RETURN(const PadParameters p, Parameters(context));
   if (context.has_input(2)) {
     const Type& value = context.inputs[2];
-    PLEAT_RETURN_IF_ERROR(CheckSameElement(x, "x", value, "value"));
+    PLEAT_RETURN_IF_ERROR(CheckSameElements(x, "x", value, "value"));
     if (value.Known() && ElementCount(value.shape) != 1) {
       return InvalidModel("value: expected a scalar, got " + TypeText(value));
     }

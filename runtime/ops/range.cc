@@ -52,7 +52,7 @@ Result<kernels::SequenceProblem> ProblemOf(const Context& context) {
   int64_t integers[3] = {};
   for (size_t i = 0; i < 3; ++i) {
     const Type& type = context.inputs[i];
-    PLEAT_RETURN_IF_ERROR(CheckSameElement(context.inputs[0], "start", type, kNames[i]));
+    PLEAT_RETURN_IF_ERROR(CheckSameElements(context.inputs[0], "start", type, kNames[i]));
     if (type.Known() && ElementCount(type.shape) != 1) {
       return InvalidModel(std::string(kNames[i]) + ": expected a scalar, got " + TypeText(type));
     }
@@ -81,7 +81,7 @@ Result<kernels::SequenceProblem> ProblemOf(const Context& context) {
 }
 
 Status Infer(InferContext& context) {
-  PLEAT_RETURN_IF_ERROR(CheckArity(context.node, 3, 3));
+  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 3));
   PLEAT_ASSIGN_OR_RETURN(const kernels::SequenceProblem problem, ProblemOf(context));
   context.outputs[0] = {.element = problem.type, .shape = {problem.count}};
   return Status::Ok();

@@ -64,7 +64,7 @@ Result<Type> ReshapedType(const Type& x, const std::vector<int64_t>& shape, bool
 }
 
 Status Infer(InferContext& context) {
-  PLEAT_RETURN_IF_ERROR(CheckArity(context.node, 2, 2));
+  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 2));
   const Type& x = context.inputs[0];
   PLEAT_ASSIGN_OR_RETURN(const Integers shape, VectorInput(context, 1, "shape"));
   if (shape.values) {

@@ -17,7 +17,7 @@ static_assert(static_cast<int>(kernels::ScatterKind::kAdd) ==
 
 Status CheckReduction(const InferContext& context, fb::ScatterReduction reduction) {
   const Type& x = context.inputs[0];
-  PLEAT_RETURN_IF_ERROR(CheckSameElement(x, "x", context.inputs[2], "updates"));
+  PLEAT_RETURN_IF_ERROR(CheckSameElements(x, "x", context.inputs[2], "updates"));
   if (reduction < fb::ScatterReduction::MIN || reduction > fb::ScatterReduction::MAX) {
     return InvalidModel("reduction: unknown value " + std::to_string(static_cast<int>(reduction)));
   }
@@ -29,7 +29,7 @@ Status CheckReduction(const InferContext& context, fb::ScatterReduction reductio
 }
 
 Status InferScatterElements(InferContext& context) {
-  PLEAT_RETURN_IF_ERROR(CheckArity(context.node, 3, 3));
+  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 3));
   const auto* fields = context.node.As<fb::ScatterElementsT>();
   const Type& x = context.inputs[0];
   const Type& index = context.inputs[1];
@@ -67,7 +67,7 @@ Status PrepareScatterElements(PrepareContext& context) {
 }
 
 Status InferScatterND(InferContext& context) {
-  PLEAT_RETURN_IF_ERROR(CheckArity(context.node, 3, 3));
+  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 3));
   const Type& x = context.inputs[0];
   const Type& index = context.inputs[1];
   const Type& updates = context.inputs[2];

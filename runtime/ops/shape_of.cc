@@ -19,7 +19,7 @@ Shape Part(const Node& node, const Shape& shape) {
 }
 
 Status InferShape(InferContext& context) {
-  PLEAT_RETURN_IF_ERROR(CheckArity(context.node, 1, 1));
+  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 1));
   const Type& x = context.inputs[0];
   context.outputs[0] = UnknownSizes(ElementType::kInt64, 1);
   if (!x.ranked) return Status::Ok();
@@ -32,7 +32,7 @@ Status InferShape(InferContext& context) {
 }
 
 Status InferSize(InferContext& context) {
-  PLEAT_RETURN_IF_ERROR(CheckArity(context.node, 1, 1));
+  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 1));
   const Type& x = context.inputs[0];
   context.outputs[0] = {.element = ElementType::kInt64};
   if (!x.ranked) return Status::Ok();

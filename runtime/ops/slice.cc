@@ -84,7 +84,7 @@ Result<std::vector<Walk>> Walks(const SliceParameters& p, const Shape& shape) {
 }
 
 Status Infer(InferContext& context) {
-  PLEAT_RETURN_IF_ERROR(CheckArity(context.node, 3, 5));
+  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 3, 2));
   const Type& x = context.inputs[0];
   PLEAT_ASSIGN_OR_RETURN(const SliceParameters p, Parameters(context));
   Type& y = context.outputs[0];

@@ -7,7 +7,7 @@
 namespace pleat::runtime {
 namespace {
 
-constexpr int64_t kMaxParts = 1 << 20;
+constexpr size_t kMaxParts = 1 << 20;
 
 template <class Context>
 Result<Integers> SizesOf(const Context& context) {
@@ -52,7 +52,7 @@ Result<std::vector<int64_t>> PartSizes(const Integers& sizes, size_t parts, int6
 }
 
 Status Infer(InferContext& context) {
-  PLEAT_RETURN_IF_ERROR(CheckInputs(context.node, 1, 2));
+  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 1, 1, kMaxParts));
   const Type& x = context.inputs[0];
   PLEAT_ASSIGN_OR_RETURN(const Integers sizes, SizesOf(context));
   for (Type& type : context.outputs) type = Unranked(x.element);

@@ -14,7 +14,7 @@ Result<Integers> Axes(const Context& context, const std::vector<int64_t>& field)
 }
 
 Status InferSqueeze(InferContext& context) {
-  PLEAT_RETURN_IF_ERROR(CheckArity(context.node, 1, 2));
+  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 1, 1));
   const Type& x = context.inputs[0];
   PLEAT_ASSIGN_OR_RETURN(const Integers axes, Axes(context, context.node.As<fb::SqueezeT>()->axes));
   Type& y = context.outputs[0];
@@ -50,7 +50,7 @@ Status InferSqueeze(InferContext& context) {
 }
 
 Status InferUnsqueeze(InferContext& context) {
-  PLEAT_RETURN_IF_ERROR(CheckArity(context.node, 1, 2));
+  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 1, 1));
   const Type& x = context.inputs[0];
   PLEAT_ASSIGN_OR_RETURN(const Integers axes,
                          Axes(context, context.node.As<fb::UnsqueezeT>()->axes));

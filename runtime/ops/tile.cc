@@ -6,7 +6,7 @@ namespace pleat::runtime {
 namespace {
 
 Status Infer(InferContext& context) {
-  PLEAT_RETURN_IF_ERROR(CheckArity(context.node, 2, 2));
+  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 2));
   const Type& x = context.inputs[0];
   PLEAT_ASSIGN_OR_RETURN(const Integers repeats, VectorInput(context, 1, "repeats"));
   Type& y = context.outputs[0];

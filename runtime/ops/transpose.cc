@@ -19,7 +19,7 @@ Result<std::vector<int>> Permutation(const Node& node, int rank) {
 }
 
 Status Infer(InferContext& context) {
-  PLEAT_RETURN_IF_ERROR(CheckArity(context.node, 1, 1));
+  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 1));
   const Type& x = context.inputs[0];
   if (!x.ranked) {
     context.outputs[0] = Unranked(x.element);

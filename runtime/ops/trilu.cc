@@ -6,7 +6,7 @@ namespace pleat::runtime {
 namespace {
 
 Status Infer(InferContext& context) {
-  PLEAT_RETURN_IF_ERROR(CheckArity(context.node, 1, 2));
+  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 1, 1));
   const Type& x = context.inputs[0];
   if (x.ranked && x.rank() < 2) {
     return InvalidModel("expected at least 2 axes, got " + TypeText(x));

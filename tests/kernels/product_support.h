@@ -49,11 +49,10 @@ using Ran = std::map<std::string, int>;
 // Makes and runs every candidate that accepts `problem`, and compares. `inputs` are the operands of
 // a run; `y` must hold what may not be overwritten (the gaps of a strided output).
 template <class T, class Problem>
-void CheckCandidates(std::span<const kernels::Candidate<Problem>> candidates,
-                     const Problem& problem, const std::vector<std::vector<T>>& inputs,
-                     const std::vector<T>& y, const std::vector<int64_t>& places,
-                     const ExpectedSums& expected, Flush flush, const std::string& label,
-                     Ran& ran) {
+void CheckCandidates(std::span<const kernels::Candidate<Problem>> candidates, Problem problem,
+                     const std::vector<std::vector<T>>& inputs, const std::vector<T>& y,
+                     const std::vector<int64_t>& places, const ExpectedSums& expected, Flush flush,
+                     const std::string& label, Ran& ran) {
   std::vector<std::unique_ptr<Guarded<T>>> guarded;
   std::vector<const void*> sources;
   for (const auto& input : inputs) {
@@ -64,6 +63,8 @@ void CheckCandidates(std::span<const kernels::Candidate<Problem>> candidates,
   for (const std::string& set : kernels::InstructionSets()) {
     kernels::UseInstructionSet(set);
     for (const auto& candidate : candidates) {
+      // Asked for by name, a candidate refuses only what it cannot compute.
+      problem.select.only = candidate.name;
       if (!candidate.refuse(problem).empty()) continue;
       ++ran[candidate.name];
       const auto kernel = candidate.make(problem);

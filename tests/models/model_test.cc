@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 using runtime::Tensor;
 
 // Networks with operators Pleat has not got yet. Refusing them is right; anything else is a failure.
-const std::set<std::string> kRefused = {};
+const std::set<std::string> kRefused = {"gtcrn_simple"};
 
 std::vector<fs::path> Networks() {
   std::vector<fs::path> folders = {fs::path(PLEAT_SOURCE_DIR) / "models"};
@@ -77,7 +77,10 @@ void ExpectClose(const Tensor& got, const Tensor& expected) {
   for (double a : answer) {
     if (std::isfinite(a)) largest = std::max(largest, std::fabs(a));
   }
-  EXPECT_LE(error, exact ? 0 : unit * largest) << "largest answer " << largest;
+  // ONNX Runtime's sigmoid is a rational function around 1/2, off by up to 1.2e-7 however small the
+  // result; answers below 1e-3 carry that.
+  const double noise = 2.5e-7;
+  EXPECT_LE(error, exact ? 0 : unit * largest + noise) << "largest answer " << largest;
 }
 
 class Network : public testing::TestWithParam<fs::path> {};

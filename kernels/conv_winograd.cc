@@ -1,0 +1,319 @@
+// 3x3 convolutions by Winograd's method (winograd.h): blocks of tiles are transformed, multiplied
+// point by point with the transformed filters, and transformed back.
+#include <algorithm>
+#include <vector>
+
+#include "hwy/aligned_allocator.h"
+#include "kernels/conv_geometry.h"
+#include "kernels/epilogue.h"
+#include "kernels/gemm.h"
+#include "kernels/winograd.h"
+
+namespace pleat::kernels {
+namespace {
+
+constexpr size_t kBlockColumns = 128;
+// Floats between points beyond a block, against cache sets that collide.
+constexpr size_t kSkew = 16;
+// Costs in multiply-adds, as measured: of transforming a value, and of reading a weight that has
+// left the cache.
+constexpr double kTransformCost = 12;
+constexpr double kWeightCost = 8;
+// F(6) rounds ten times as much as the others: it must win clearly.
+constexpr double kPriceOfSix = 1.05;
+
+size_t RoundUp(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+template <size_t kOut>
+class WinogradConv final : public Kernel {
+ public:
+  static constexpr size_t kIn = kOut + 2;
+  static constexpr size_t kPoints = kIn * kIn;
+
+  explicit WinogradConv(const ConvProblem& p)
+      : p_(p),
+        inputs_(static_cast<size_t>(p.in_channels)),
+        outputs_(static_cast<size_t>(p.out_channels)),
+        panels_((outputs_ + kPanelWidth - 1) / kPanelWidth),
+        tiles_y_(CeilDiv(p.out[1], kOut)),
+        tiles_x_(CeilDiv(p.out[2], kOut)),
+        tiles_(static_cast<size_t>(p.batch * p.out[0] * tiles_y_ * tiles_x_)),
+        block_tiles_(std::min<size_t>(tiles_, inputs_ > 128 ? 48 : 24)),
+        gemm_(BestGemm()),
+        transforms_(BestWinograd(kOut)),
+        epilogue_(p.activation),
+        in_(StridesOf(true, InPixels(p), p.in_channels, p.in_pixel_stride)),
+        zeros_(inputs_, 0.0f),
+        filters_(hwy::AllocateAligned<float>(FilterCount() + 1)) {
+    TransformFilters();
+  }
+
+  size_t scratch_bytes(int threads) const override {
+    const Layout layout = LayoutFor(threads);
+    return layout.shared_bytes + layout.thread_bytes * static_cast<size_t>(threads);
+  }
+  size_t packed_bytes() const override { return FilterCount() * sizeof(float); }
+
+  void Run(const Operands& operands) const override {
+    const auto taken = TakeOperands<float>(p_, operands);
+    if (tiles_ == 0 || outputs_ == 0) return;
+    ThreadPool& threads = *operands.threads;
+    const Layout layout = LayoutFor(threads.threads());
+    auto* shared = static_cast<std::byte*>(operands.scratch);
+    auto* slots = shared + layout.shared_bytes;
+    if (!layout.shared) {
+      const size_t blocks = (tiles_ + block_tiles_ - 1) / block_tiles_;
+      threads.ParallelFor(blocks, [&](size_t index, size_t slot) {
+        const Range tiles = PartOf(tiles_, blocks, index);
+        auto* mine = slots + slot * layout.thread_bytes;
+        auto* transformed = reinterpret_cast<float*>(mine);
+        for (size_t tile = tiles.begin; tile < tiles.end; ++tile) {
+          TransformTile(taken.x, tile, transformed + (tile - tiles.begin) * inputs_, layout.tiles);
+        }
+        for (size_t column = 0; column < outputs_; column += kBlockColumns) {
+          Multiply(taken, tiles, column, std::min(outputs_ - column, kBlockColumns), transformed,
+                   layout, mine + layout.products);
+        }
+      });
+      return;
+    }
+    auto* transformed = reinterpret_cast<float*>(shared);
+    threads.ParallelFor(tiles_, [&](size_t tile, size_t) {
+      TransformTile(taken.x, tile, transformed + tile * inputs_, layout.tiles);
+    });
+    const size_t blocks = (outputs_ + layout.columns - 1) / layout.columns;
+    threads.ParallelFor(blocks, [&](size_t index, size_t slot) {
+      const size_t column = index * layout.columns;
+      Multiply(taken, {0, tiles_}, column, std::min(outputs_ - column, layout.columns), transformed,
+               layout, slots + slot * layout.thread_bytes);
+    });
+  }
+
+ private:
+  // How scratch memory is used. With enough tiles each thread takes blocks of them; else all
+  // transformed tiles are shared and threads take output channels.
+  struct Layout {
+    bool shared;
+    size_t tiles;    // in a block
+    size_t columns;  // in a block, at most
+    size_t shared_bytes, thread_bytes;
+    size_t products;  // offset of the products in a thread's memory
+  };
+
+  Layout LayoutFor(int threads) const {
+    Layout layout{};
+    const auto wanted = static_cast<size_t>(threads) * 4;
+    layout.shared = threads > 1 && tiles_ < wanted * block_tiles_;
+    layout.tiles = layout.shared ? tiles_ : block_tiles_;
+    layout.columns = kBlockColumns;
+    if (layout.shared) {
+      const size_t unit = gemm_.columns;
+      layout.columns = std::min(kBlockColumns, (outputs_ / wanted + unit - 1) / unit * unit);
+      layout.columns = std::max(layout.columns, unit);
+    }
+    const size_t transformed = RoundUp(kPoints * PointStep(layout.tiles) * sizeof(float));
+    const size_t columns = std::min(layout.columns, panels_ * kPanelWidth);
+    const size_t rest = RoundUp(kPoints * (layout.tiles * columns + kSkew) * sizeof(float)) +
+                        RoundUp(layout.tiles * sizeof(const float*));
+    layout.shared_bytes = layout.shared ? transformed : 0;
+    layout.products = layout.shared ? 0 : transformed;
+    layout.thread_bytes = layout.products + rest;
+    return layout;
+  }
+
+  size_t PointStep(size_t tiles) const { return tiles * inputs_ + kSkew; }
+  size_t FilterStep() const { return panels_ * inputs_ * kPanelWidth; }
+  size_t FilterCount() const { return kPoints * FilterStep(); }
+
+  // filters_[point][panel][input][16] = G g G^T, in double.
+  void TransformFilters() {
+    double g[kIn][3] = {};
+    const auto& pairs = WinogradPoints<kOut>::kPairs;
+    double zero = 1;
+    for (double p : pairs) zero *= -p * p;
+    g[0][0] = 1 / zero;
+    g[kIn - 1][2] = 1;
+    for (size_t q = 0; q < kOut / 2; ++q) {
+      const double p = pairs[q];
+      double divisor = 2 * p * p;
+      for (size_t l = 0; l < kOut / 2; ++l) {
+        if (l != q) divisor *= p * p - pairs[l] * pairs[l];
+      }
+      for (size_t k = 0; k < 3; ++k) {
+        const double power = k == 0 ? 1 : k == 1 ? p : p * p;
+        g[1 + 2 * q][k] = power / divisor;
+        g[2 + 2 * q][k] = (k == 1 ? -power : power) / divisor;
+      }
+    }
+    const auto* weights = static_cast<const float*>(p_.weights);
+    for (size_t m = 0; m < panels_ * kPanelWidth; m += kPanelWidth) {
+      for (size_t c = 0; c < inputs_; ++c) {
+        double w[9][kPanelWidth] = {};
+        for (size_t i = 0; i < kPanelWidth && m + i < outputs_; ++i) {
+          for (size_t tap = 0; tap < 9; ++tap) {
+            w[tap][i] = weights[WeightIndex(p_, p_.weight_layout, static_cast<int64_t>(m + i),
+                                            static_cast<int64_t>(c), static_cast<int64_t>(tap))];
+          }
+        }
+        for (size_t row = 0; row < kIn; ++row) {
+          double line[3][kPanelWidth];
+          for (size_t k = 0; k < 3; ++k) {
+            for (size_t i = 0; i < kPanelWidth; ++i) {
+              line[k][i] = g[row][0] * w[k][i] + g[row][1] * w[3 + k][i] + g[row][2] * w[6 + k][i];
+            }
+          }
+          for (size_t column = 0; column < kIn; ++column) {
+            float* to = filters_.get() + (row * kIn + column) * FilterStep() +
+                        (m * inputs_ + c * kPanelWidth);
+            for (size_t i = 0; i < kPanelWidth; ++i) {
+              to[i] = static_cast<float>(g[column][0] * line[0][i] + g[column][1] * line[1][i] +
+                                         g[column][2] * line[2][i]);
+            }
+          }
+        }
+      }
+    }
+  }
+
+  // Image (depth slices count as images), line and column of a tile's first output.
+  struct Place {
+    int64_t image, y, x;
+  };
+  Place PlaceOf(size_t tile) const {
+    const auto index = static_cast<int64_t>(tile);
+    return {index / (tiles_y_ * tiles_x_), index / tiles_x_ % tiles_y_ * static_cast<int64_t>(kOut),
+            index % tiles_x_ * static_cast<int64_t>(kOut)};
+  }
+
+  void TransformTile(const float* x, size_t tile, float* transformed, size_t block_tiles) const {
+    const Place place = PlaceOf(tile);
+    const float* image = x + place.image * p_.in[1] * p_.in[2] * in_.pixel;
+    const float* pixels[kPoints];
+    for (size_t i = 0; i < kPoints; ++i) {
+      const int64_t row = place.y - p_.pad_begin[1] + static_cast<int64_t>(i / kIn);
+      const int64_t column = place.x - p_.pad_begin[2] + static_cast<int64_t>(i % kIn);
+      const bool inside = row >= 0 && row < p_.in[1] && column >= 0 && column < p_.in[2];
+      pixels[i] = inside ? image + (row * p_.in[2] + column) * in_.pixel : zeros_.data();
+    }
+    transforms_.input(pixels, inputs_, transformed, PointStep(block_tiles));
+  }
+
+  // Products and outputs of `tiles` for output channels [column, column + columns).
+  void Multiply(const ProductOperands<float>& taken, Range tiles, size_t column, size_t columns,
+                const float* transformed, const Layout& layout, std::byte* scratch) const {
+    const size_t count = tiles.end - tiles.begin;
+    const size_t width = (columns + kPanelWidth - 1) / kPanelWidth * kPanelWidth;
+    const size_t step = count * width + kSkew;
+    auto* products = reinterpret_cast<float*>(scratch);
+    auto** rows = reinterpret_cast<const float**>(scratch + layout.thread_bytes - layout.products -
+                                                  RoundUp(layout.tiles * sizeof(const float*)));
+    const float infinity = std::numeric_limits<float>::infinity();
+    BlockJob job{};
+    job.rows = rows;
+    job.row_count = count;
+    job.taps = 1;
+    job.count = inputs_;
+    job.panel_step = inputs_ * kPanelWidth;
+    job.columns = width;
+    job.y_step = width;
+    job.low = -infinity;
+    job.high = infinity;
+    for (size_t point = 0; point < kPoints; ++point) {
+      const float* first = transformed + point * PointStep(layout.tiles);
+      for (size_t i = 0; i < count; ++i) rows[i] = first + i * inputs_;
+      job.panels = filters_.get() + point * FilterStep() + column * inputs_;
+      job.y = products + point * step;
+      gemm_.multiply(job);
+    }
+    WinogradOutput out{};
+    out.point_step = step;
+    out.channels = columns;
+    if (taken.bias != nullptr) out.bias = taken.bias + column;
+    out.y_pixel = StepOr(p_.out_pixel_stride);
+    out.y_line = out.y_pixel * static_cast<size_t>(p_.out[2]);
+    out.residual_pixel = StepOr(p_.residual_pixel_stride);
+    out.residual_line = out.residual_pixel * static_cast<size_t>(p_.out[2]);
+    out.low = epilogue_.low;
+    out.high = epilogue_.high;
+    for (size_t i = 0; i < count; ++i) {
+      const Place place = PlaceOf(tiles.begin + i);
+      const auto pixel =
+          static_cast<size_t>((place.image * p_.out[1] + place.y) * p_.out[2] + place.x);
+      out.products = products + i * width;
+      out.y = taken.y + pixel * out.y_pixel + column;
+      if (taken.residual != nullptr) {
+        out.residual = taken.residual + pixel * out.residual_pixel + column;
+      }
+      out.rows = std::min(kOut, static_cast<size_t>(p_.out[1] - place.y));
+      out.columns = std::min(kOut, static_cast<size_t>(p_.out[2] - place.x));
+      transforms_.output(out);
+      for (size_t row = 0; row < out.rows; ++row) {
+        epilogue_.Finish(out.y + row * out.y_line, out.columns, columns, out.y_pixel);
+      }
+    }
+  }
+
+  size_t StepOr(int64_t step) const { return step == 0 ? outputs_ : static_cast<size_t>(step); }
+
+  const ConvProblem p_;
+  const size_t inputs_, outputs_, panels_;
+  const int64_t tiles_y_, tiles_x_;
+  const size_t tiles_, block_tiles_;
+  const Gemm gemm_;
+  const WinogradTransforms transforms_;
+  const Epilogue epilogue_;
+  const ImageStrides in_;
+  const std::vector<float> zeros_;
+  hwy::AlignedFreeUniquePtr<float[]> filters_;
+};
+
+// Estimated cost by F(out), or by direct sums for out == 1, per pair of channels.
+double Cost(const ConvProblem& p, int64_t out) {
+  const auto in = static_cast<double>(p.in_channels);
+  const auto width = static_cast<double>(CeilDiv(p.out_channels, kPanelWidth) * kPanelWidth);
+  const auto images = static_cast<double>(p.batch * p.out[0]);
+  const auto tiles = images * static_cast<double>(CeilDiv(p.out[1], out) * CeilDiv(p.out[2], out));
+  if (out == 1) return 9 * (tiles + kWeightCost);
+  const auto points = static_cast<double>((out + 2) * (out + 2));
+  const double transforms = kTransformCost * (in + width) / (in * width);
+  const double cost = points * (tiles * (1 + transforms) + kWeightCost);
+  return out == 6 ? cost * kPriceOfSix : cost;
+}
+
+template <size_t kOut>
+Refusal Refuse(const ConvProblem& p) {
+  if (p.type != ElementType::kFloat32) return "float32 only";
+  if (!p.channels_last) return "channels last only";
+  if (p.weights == nullptr) return "weights are not constant";
+  if (p.weight_layout == WeightLayout::kTapsChannels || p.groups != 1) return "one group only";
+  if (p.kernel[0] != 1 || p.kernel[1] != 3 || p.kernel[2] != 3) return "3x3 windows only";
+  for (int d = 0; d < 3; ++d) {
+    if (p.stride[d] != 1 || (d > 0 && p.dilation[d] != 1)) return "stride and dilation 1 only";
+  }
+  if (p.pad_begin[0] != 0 || p.pad_end[0] != 0) return "no padding in depth";
+  if (p.select.exact) return "the sums' own terms are asked for";
+  if (p.select.only != nullptr) return {};
+  if (p.select.low_memory) return "transformed filters take more memory";
+  if (p.in_channels < 8 || p.out_channels < 8) return "too few channels";
+  for (int64_t other : {1, 2, 4, 6}) {
+    if (Cost(p, other) < Cost(p, kOut)) {
+      return other == 1 ? "direct sums cost less"
+                        : "tiles of " + std::to_string(other) + " cost less";
+    }
+  }
+  return {};
+}
+
+template <size_t kOut>
+std::unique_ptr<Kernel> Make(const ConvProblem& p) {
+  return std::make_unique<WinogradConv<kOut>>(p);
+}
+
+}  // namespace
+
+extern const Candidate<ConvProblem> kConvWinograd2, kConvWinograd4, kConvWinograd6;
+const Candidate<ConvProblem> kConvWinograd2 = {"winograd2", Refuse<2>, Make<2>};
+const Candidate<ConvProblem> kConvWinograd4 = {"winograd4", Refuse<4>, Make<4>};
+const Candidate<ConvProblem> kConvWinograd6 = {"winograd6", Refuse<6>, Make<6>};
+
+}  // namespace pleat::kernels

@@ -1,0 +1,132 @@
+// Convolutions and pools.
+#include <gtest/gtest.h>
+
+#include "tests/converter/onnx_builder.h"
+
+namespace pleat::converter {
+namespace {
+
+using runtime::Graph;
+using runtime::Result;
+using runtime::Shape;
+using runtime::Status;
+using runtime::StatusCode;
+using runtime::fb::AutoPad;
+using tests::Answer;
+using tests::Attributes;
+using tests::Floats;
+using tests::OnnxBuilder;
+using tests::Ops;
+
+using Int64s = std::vector<int64_t>;
+
+OnnxBuilder Conv(const Attributes& attributes, std::vector<int64_t> weight_dims = {1, 1, 2, 2}) {
+  OnnxBuilder builder;
+  int64_t count = 1;
+  for (const int64_t dim : weight_dims) count *= dim;
+  builder.Input("x", {1, 1, 3, 3}).Output("y");
+  builder.Weight("w", weight_dims, std::vector<float>(static_cast<size_t>(count), 1));
+  builder.Node("Conv", {"x", "w"}, {"y"}, attributes);
+  return builder;
+}
+
+const std::vector<float> kImage = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+
+TEST(ImportWindowTest, ConvReadsItsWindow) {
+  const Result<Graph> graph = Conv({{"strides", Int64s{2, 1}},
+                                    {"pads", Int64s{0, 1, 2, 3}},
+                                    {"dilations", Int64s{1, 2}},
+                                    {"group", int64_t{1}}})
+                                  .Import();
+  ASSERT_TRUE(graph.ok()) << graph.status().message();
+  const auto* conv = graph->nodes[0].As<runtime::fb::ConvT>();
+  EXPECT_EQ(conv->window->kernel, (Int64s{2, 2}));
+  EXPECT_EQ(conv->window->strides, (Int64s{2, 1}));
+  EXPECT_EQ(conv->window->pads, (Int64s{0, 1, 2, 3}));
+  EXPECT_EQ(conv->window->dilations, (Int64s{1, 2}));
+  EXPECT_EQ(Answer(Conv({}), {Floats({1, 1, 3, 3}, kImage)}),
+            (std::vector<double>{12, 16, 24, 28}));
+}
+
+TEST(ImportWindowTest, AutoPadReplacesPads) {
+  const OnnxBuilder same = Conv({{"auto_pad", "SAME_UPPER"}, {"pads", Int64s{0, 0, 0, 0}}});
+  const Result<Graph> graph = same.Import();
+  ASSERT_TRUE(graph.ok()) << graph.status().message();
+  const auto* conv = graph->nodes[0].As<runtime::fb::ConvT>();
+  EXPECT_EQ(conv->window->auto_pad, AutoPad::SameUpper);
+  EXPECT_TRUE(conv->window->pads.empty());
+  EXPECT_EQ(Answer(same, {Floats({1, 1, 3, 3}, kImage)}),
+            (std::vector<double>{12, 16, 9, 24, 28, 15, 15, 17, 9}));
+}
+
+TEST(ImportWindowTest, RefusesBadWindows) {
+  const std::vector<std::pair<Attributes, std::string>> cases = {
+      {{{"strides", Int64s{0, 1}}}, "strides holds 0"},
+      {{{"strides", Int64s{1}}}, "strides has 1 numbers"},
+      {{{"strides", Int64s{1, int64_t{1} << 62}}}, "strides holds"},
+      {{{"dilations", Int64s{1, -1}}}, "dilations holds -1"},
+      {{{"pads", Int64s{1, 1}}}, "pads has 2 numbers"},
+      {{{"pads", Int64s{1, 1, -1, 1}}}, "pads holds -1"},
+      {{{"kernel_shape", Int64s{3, 3}}}, "kernel_shape is [3,3]"},
+      {{{"auto_pad", "SAME"}}, "auto_pad 'SAME'"},
+      {{{"group", int64_t{0}}}, "group is 0"},
+      {{{"group", int64_t{2}}}, "y_node (Conv)"},
+  };
+  for (const auto& [attributes, part] : cases) {
+    const Status status = Conv(attributes).Import().status();
+    EXPECT_EQ(status.code(), StatusCode::kInvalidModel) << part;
+    EXPECT_NE(status.message().find(part), std::string::npos) << status.message();
+  }
+  EXPECT_EQ(Conv({}, {1, 1}).Import().status().code(), StatusCode::kInvalidModel);
+  EXPECT_EQ(Conv({}, {1, 2, 2, 2}).Import().status().code(), StatusCode::kInvalidModel);
+  EXPECT_EQ(Conv({}, {1, 1, 2, 2, 2}).Import().status().code(), StatusCode::kInvalidModel);
+}
+
+TEST(ImportWindowTest, ConvTransposeWithOutputPadding) {
+  OnnxBuilder builder;
+  builder.Input("x", {1, 1, 2}).Weight("w", {1, 1, 2}, {1, 10}).Weight("b", {1}, {0.5f});
+  builder.Node("ConvTranspose", {"x", "w", "b"}, {"y"},
+               {{"strides", Int64s{2}}, {"output_padding", Int64s{1}}});
+  builder.Output("y");
+  EXPECT_EQ(Answer(builder, {Floats({1, 1, 2}, {1, 2})}),
+            (std::vector<double>{1.5, 10.5, 2.5, 20.5, 0.5}));
+}
+
+TEST(ImportWindowTest, Pools) {
+  const auto pool = [](const std::string& op, const Attributes& attributes) {
+    OnnxBuilder builder;
+    builder.Input("x", {1, 1, 3, 3}).Node(op, {"x"}, {"y"}, attributes).Output("y");
+    return builder;
+  };
+  const auto image = Floats({1, 1, 3, 3}, kImage);
+  const Int64s two = {2, 2};
+  EXPECT_EQ(Answer(pool("MaxPool", {{"kernel_shape", two}}), {image}),
+            (std::vector<double>{5, 6, 8, 9}));
+  EXPECT_EQ(Answer(pool("AveragePool",
+                        {{"kernel_shape", two}, {"strides", two}, {"ceil_mode", int64_t{1}}}),
+                   {image}),
+            (std::vector<double>{3, 4.5, 7.5, 9}));
+  EXPECT_EQ(Answer(pool("AveragePool", {{"kernel_shape", two},
+                                        {"strides", two},
+                                        {"pads", Int64s{1, 1, 0, 0}},
+                                        {"count_include_pad", int64_t{1}}}),
+                   {image}),
+            (std::vector<double>{0.25, 1.25, 2.75, 7}));
+  EXPECT_EQ(Answer(pool("GlobalAveragePool", {}), {image}), (std::vector<double>{5}));
+  EXPECT_EQ(Answer(pool("GlobalMaxPool", {}), {image}), (std::vector<double>{9}));
+  EXPECT_EQ(Answer(pool("LpPool", {{"kernel_shape", two}, {"p", int64_t{1}}}), {image}),
+            (std::vector<double>{12, 16, 24, 28}));
+  EXPECT_EQ(Answer(pool("GlobalLpPool", {{"p", int64_t{1}}}), {image}), (std::vector<double>{45}));
+  EXPECT_EQ(pool("MaxPool", {}).Import().status().code(), StatusCode::kInvalidModel);
+}
+
+TEST(ImportWindowTest, GlobalPoolKeepsUnknownSizes) {
+  OnnxBuilder builder;
+  builder.Input("x", {-1, 2, -1, -1}).Node("GlobalAveragePool", {"x"}, {"y"}).Output("y");
+  const Result<Graph> graph = builder.Import();
+  EXPECT_EQ(Ops(graph), "Reduce");
+  EXPECT_EQ(graph->values[static_cast<size_t>(graph->outputs[0])].type.shape, (Shape{-1, 2, 1, 1}));
+}
+
+}  // namespace
+}  // namespace pleat::converter
