@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "kernels/copy.h"
+#include "kernels/split.h"
 #include "kernels/transpose_tile.h"
 
 namespace pleat::kernels {
@@ -15,9 +16,8 @@ namespace {
 constexpr int64_t kRowBytes = 32768;   // longest run one task item writes
 constexpr int64_t kTileBytes = 64;     // of a tile's side along the input
 constexpr int64_t kTileColumns = 256;  // of a tile's side along the output
-constexpr int64_t kTaskBytes = 65536;  // less than this is not worth another thread
-constexpr int64_t kTasksPerThread = 6;
-constexpr size_t kMaxDims = 20;  // of a piece, merged and cut
+constexpr int64_t kPartBytes = 65536;  // less than this is not worth another thread
+constexpr size_t kMaxDims = 20;        // of a piece, merged and cut
 
 enum class Walk { kZero, kRun, kRepeat, kStrided, kTranspose };
 
@@ -206,15 +206,8 @@ class TiledCopy : public Kernel {
   }
 
   void Run(const Operands& operands) const override {
-    const int64_t threads = operands.threads->threads();
-    const int64_t tasks =
-        threads == 1 ? 1
-                     : std::clamp<int64_t>(total_bytes_ / kTaskBytes, 1, threads * kTasksPerThread);
-    operands.threads->ParallelFor(static_cast<size_t>(tasks), [&](size_t task, size_t) {
-      const Range bytes =
-          PartOf(static_cast<size_t>(total_bytes_), static_cast<size_t>(tasks), task);
-      RunBytes(operands, static_cast<int64_t>(bytes.begin), static_cast<int64_t>(bytes.end));
-    });
+    ForRanges(*operands.threads, total_bytes_, kPartBytes,
+              [&](int64_t begin, int64_t end, size_t) { RunBytes(operands, begin, end); });
   }
 
  private:

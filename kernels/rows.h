@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kernels/kernel.h"
+#include "kernels/split.h"
 
 namespace pleat::kernels {
 
@@ -35,16 +36,11 @@ inline int64_t RowCount(std::span<const int64_t> shape) {
 // it.
 template <class F>
 void ForRows(ThreadPool& threads, int64_t rows, int64_t row_bytes, const F& f) {
-  constexpr int64_t kTaskBytes = 32768, kTasksPerThread = 6;
-  const int64_t worth = rows * row_bytes / kTaskBytes;
-  const int64_t tasks =
-      threads.threads() == 1
-          ? 1
-          : std::clamp<int64_t>(std::min(worth, rows), 1, threads.threads() * kTasksPerThread);
-  threads.ParallelFor(static_cast<size_t>(tasks), [&](size_t task, size_t) {
-    const Range part = PartOf(static_cast<size_t>(rows), static_cast<size_t>(tasks), task);
-    for (size_t row = part.begin; row < part.end; ++row) f(static_cast<int64_t>(row));
-  });
+  constexpr int64_t kPartBytes = 32768;
+  ForRanges(threads, rows, kPartBytes / std::max<int64_t>(row_bytes, 1),
+            [&](int64_t begin, int64_t end, size_t) {
+              for (int64_t row = begin; row < end; ++row) f(row);
+            });
 }
 
 // The candidate "reference" that makes a K for any problem of type P.
