@@ -17,7 +17,7 @@ namespace pleat::converter {
 inline constexpr int64_t kOldestIrVersion = 3;
 inline constexpr int64_t kNewestIrVersion = 13;
 // Of the default domain: the newest operator set whose changes the importers know.
-inline constexpr int64_t kNewestOpset = 26;
+inline constexpr int64_t kNewestOpset = 28;
 
 // Parses and checks: protobuf wire (and how many messages it would make), a graph, IR version,
 // operator sets. kInvalidModel for what is not ONNX, kUnsupported for versions beyond ours,

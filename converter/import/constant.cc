@@ -65,6 +65,7 @@ Status ImportSize(ImportContext& context) {
 }
 
 Status ImportRange(ImportContext& context) {
+  context.Ignore("stash_type");
   return context.Done(
       context.Emit(fb::RangeT(), {context.input(0), context.input(1), context.input(2)}));
 }

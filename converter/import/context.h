@@ -23,7 +23,7 @@ class ImportContext {
   const std::string& op() const { return node_.op_type(); }
   // The node's name; its first output's when it has none.
   const std::string& name() const { return name_; }
-  int64_t opset() const { return importer_.opset(); }
+  int64_t opset() const { return scope_.opset; }
 
   // Inputs, trailing ones that were left out not counted.
   int input_count() const { return static_cast<int>(inputs_.size()); }

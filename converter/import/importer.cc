@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "converter/import/context.h"
+#include "converter/import/function_body.h"
 #include "converter/import/imports.h"
 #include "converter/import/node_order.h"
 #include "converter/import/tensor_proto.h"
@@ -42,9 +43,14 @@ Result<const onnx::TypeProto_Tensor*> TensorTypeOf(const onnx::ValueInfoProto& i
   return Unsupported("only tensors are supported, not sequences, maps or optionals");
 }
 
-Scope ScopeOf(onnx::GraphProto& graph, Scope* outer) {
+constexpr int kMaxCallDepth = 100;
+constexpr int64_t kMaxNodes = 1'000'000;
+
+Scope ScopeOf(onnx::GraphProto& graph, int64_t opset, Scope* outer) {
   Scope scope;
   scope.outer = outer;
+  scope.opset = opset;
+  if (outer != nullptr) scope.depth = outer->depth;
   for (auto& tensor : *graph.mutable_initializer()) {
     scope.initializers.emplace(tensor.name(), &tensor);
   }
@@ -74,7 +80,11 @@ Status CheckInputCount(const OperatorImport& entry, const std::vector<ValueId>& 
 }  // namespace
 
 Importer::Importer(onnx::ModelProto& model, const ConvertOptions& options)
-    : model_(model), options_(options), opset_(OpsetOf(model)), external_(options.folder) {}
+    : model_(model), options_(options), external_(options.folder) {
+  for (const onnx::FunctionProto& function : model.functions()) {
+    functions_.emplace(FunctionKey(function.domain(), function.name()), &function);
+  }
+}
 
 Result<Graph> Importer::Run() {
   Graph& graph = builder_.graph();
@@ -83,7 +93,7 @@ Result<Graph> Importer::Run() {
   graph.producer = model_.producer_name();
   if (!model_.producer_version().empty()) graph.producer += " " + model_.producer_version();
   if (source.output_size() == 0) return InvalidModel("the graph has no outputs");
-  Scope scope = ScopeOf(source, nullptr);
+  Scope scope = ScopeOf(source, OpsetOf(model_), nullptr);
   PLEAT_RETURN_IF_ERROR(ImportInputs(scope));
   PLEAT_RETURN_IF_ERROR(ImportNodes(source, scope));
   PLEAT_RETURN_IF_ERROR(RefusedNodes());
@@ -208,7 +218,7 @@ Status Importer::ImportNodes(onnx::GraphProto& graph, Scope& scope) {
       continue;
     }
     const std::string domain = node.domain().empty() ? "ai.onnx" : Printable(node.domain());
-    refused_.push_back(NodeText(node) + " of " + domain + " " + std::to_string(opset_) + ": " +
+    refused_.push_back(NodeText(node) + " of " + domain + " " + std::to_string(scope.opset) + ": " +
                        status.message());
     for (const std::string& output : node.output()) scope.values[output] = kRefused;
   }
@@ -216,38 +226,50 @@ Status Importer::ImportNodes(onnx::GraphProto& graph, Scope& scope) {
 }
 
 Status Importer::ImportNode(onnx::NodeProto& node, Scope& scope) {
-  if (!node.domain().empty() && node.domain() != "ai.onnx") {
-    return Unsupported("operators of this domain are not supported");
+  if (++imported_nodes_ > kMaxNodes) {
+    return runtime::LimitExceeded("the model has more than " + std::to_string(kMaxNodes) +
+                                  " nodes with its functions expanded");
   }
-  if (opset_ == 0) return InvalidModel("the model does not import the operator set of ai.onnx");
-  const OperatorImport* entry = FindImport(node.op_type());
-  if (entry == nullptr) return Unsupported("the operator is not supported");
-  if (opset_ < entry->since) {
-    return Unsupported("the operator is supported from operator set " +
-                       std::to_string(entry->since) + " on");
-  }
-
   std::vector<ValueId> inputs;
+  bool refused = false;
   for (const std::string& name : node.input()) {
     ValueId id = kNoValue;
     if (!name.empty()) {
       PLEAT_ASSIGN_OR_RETURN(id, Lookup(name, scope));
     }
+    refused = refused || id == kRefused;
     inputs.push_back(id);
   }
   while (!inputs.empty() && inputs.back() == kNoValue) inputs.pop_back();
+
+  const auto function = functions_.find(FunctionKey(node.domain(), node.op_type()));
+  if (function != functions_.end()) {
+    return ImportCall(*function->second, node, inputs, scope);
+  }
+  if (!node.domain().empty() && node.domain() != "ai.onnx") {
+    return Unsupported("operators of this domain are not supported");
+  }
+  if (scope.opset == 0)
+    return InvalidModel("the model does not import the operator set of ai.onnx");
+  const OperatorImport* entry = FindImport(node.op_type());
+  if (entry == nullptr) return Unsupported("the operator is not supported");
+  if (scope.opset < entry->since) {
+    return Unsupported("the operator is supported from operator set " +
+                       std::to_string(entry->since) + " on");
+  }
   PLEAT_RETURN_IF_ERROR(CheckInputCount(*entry, inputs));
   if (node.output_size() < 1 || node.output_size() > entry->most_outputs) {
     return InvalidModel("it has " + std::to_string(node.output_size()) +
                         " outputs, expected 1 to " + std::to_string(entry->most_outputs));
   }
-  if (std::find(inputs.begin(), inputs.end(), kRefused) != inputs.end()) {
-    for (const std::string& output : node.output()) scope.values[output] = kRefused;
-    return Status::Ok();
-  }
+  if (!refused) return ImportOperator(node, std::move(inputs), scope);
+  for (const std::string& output : node.output()) scope.values[output] = kRefused;
+  return Status::Ok();
+}
 
+Status Importer::ImportOperator(onnx::NodeProto& node, std::vector<ValueId> inputs, Scope& scope) {
   ImportContext context(*this, scope, node, std::move(inputs));
-  const Status imported = entry->import(context);
+  const Status imported = FindImport(node.op_type())->import(context);
   PLEAT_RETURN_IF_ERROR(context.status());
   PLEAT_RETURN_IF_ERROR(imported);
   PLEAT_RETURN_IF_ERROR(context.CheckAllRead());
@@ -262,9 +284,38 @@ Status Importer::ImportNode(onnx::NodeProto& node, Scope& scope) {
   return Status::Ok();
 }
 
+Status Importer::ImportCall(const onnx::FunctionProto& function, const onnx::NodeProto& call,
+                            const std::vector<ValueId>& inputs, Scope& scope) {
+  if (scope.depth >= kMaxCallDepth) {
+    return InvalidModel("functions call each other more than " + std::to_string(kMaxCallDepth) +
+                        " deep");
+  }
+  if (inputs.size() > Index(function.input_size()) || call.output_size() > function.output_size()) {
+    return InvalidModel("the call has more inputs or outputs than the function");
+  }
+  onnx::GraphProto body = BodyOf(function, call);
+  int64_t opset = scope.opset;
+  for (const auto& import : function.opset_import()) {
+    if (import.domain().empty() || import.domain() == "ai.onnx") opset = import.version();
+  }
+  Scope inside = ScopeOf(body, opset, nullptr);
+  inside.depth = scope.depth + 1;
+  for (int i = 0; i < function.input_size(); ++i) {
+    inside.values.emplace(function.input(i),
+                          Index(i) < inputs.size() ? inputs[Index(i)] : kNoValue);
+  }
+  PLEAT_RETURN_IF_ERROR(ImportNodes(body, inside));
+  for (int i = 0; i < call.output_size(); ++i) {
+    if (call.output(i).empty()) continue;
+    PLEAT_ASSIGN_OR_RETURN(const ValueId id, Lookup(function.output(i), inside));
+    scope.values[call.output(i)] = id;
+  }
+  return Status::Ok();
+}
+
 Result<std::vector<ValueId>> Importer::Inline(onnx::GraphProto& graph, Scope& outer) {
   if (graph.input_size() > 0) return InvalidModel("a branch has inputs of its own");
-  Scope scope = ScopeOf(graph, &outer);
+  Scope scope = ScopeOf(graph, outer.opset, &outer);
   PLEAT_RETURN_IF_ERROR(ImportNodes(graph, scope));
   std::vector<ValueId> outputs;
   for (const auto& output : graph.output()) {

@@ -18,6 +18,8 @@ namespace pleat::converter {
 // The names of one ONNX graph; a subgraph sees those of the graphs around it.
 struct Scope {
   Scope* outer = nullptr;
+  int64_t opset = 0;  // of the default domain
+  int depth = 0;      // of calls to model-local functions
   std::unordered_map<std::string, runtime::ValueId> values;
   std::unordered_map<std::string, onnx::TensorProto*> initializers;  // not read so far
 };
@@ -31,7 +33,6 @@ class Importer {
   runtime::Result<runtime::Graph> Run();
 
   GraphBuilder& builder() { return builder_; }
-  int64_t opset() const { return opset_; }
   ExternalData& external() { return external_; }
 
   // The value behind a name, read from the initializers at first use. kRefused for what a refused
@@ -49,16 +50,22 @@ class Importer {
   runtime::Status ApplyInputShape(const onnx::ValueInfoProto& input, runtime::Value* value);
   runtime::Status ImportNodes(onnx::GraphProto& graph, Scope& scope);
   runtime::Status ImportNode(onnx::NodeProto& node, Scope& scope);
+  runtime::Status ImportOperator(onnx::NodeProto& node, std::vector<runtime::ValueId> inputs,
+                                 Scope& scope);
+  // A call to a model-local function: the body's nodes, in a scope of their own.
+  runtime::Status ImportCall(const onnx::FunctionProto& function, const onnx::NodeProto& call,
+                             const std::vector<runtime::ValueId>& inputs, Scope& scope);
   runtime::Status ImportOutput(const onnx::ValueInfoProto& output, Scope& scope);
   runtime::Status RefusedNodes() const;
 
   onnx::ModelProto& model_;
   const ConvertOptions& options_;
-  int64_t opset_;
+  std::unordered_map<std::string, const onnx::FunctionProto*> functions_;  // by FunctionKey
   ExternalData external_;
   GraphBuilder builder_;
   std::map<std::string, int64_t> symbol_sizes_;  // of names that input_shapes fixes
   std::vector<std::string> refused_;
+  int64_t imported_nodes_ = 0;
 };
 
 }  // namespace pleat::converter
