@@ -53,7 +53,8 @@ Difference Compare(const Tensor& got, const Tensor& expected, const Tolerance& t
   const double scale = difference.max_expected > 0 ? difference.max_expected : 1;
   difference.bound = tolerance.bound + RoundingOf(got.element());
   const bool elementwise = tolerance.atol || tolerance.rtol;
-  const double atol = elementwise ? tolerance.atol.value_or(0) : difference.bound * scale;
+  const double atol =
+      elementwise ? tolerance.atol.value_or(0) : difference.bound * scale + tolerance.floor;
   const double rtol = elementwise ? tolerance.rtol.value_or(0) : 0;
   for (size_t i = 0; i < a.size(); ++i) {
     const double distance = Distance(a[i], b[i]);

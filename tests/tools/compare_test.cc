@@ -55,6 +55,14 @@ TEST(CompareTest, ZerosAreHeldAgainstOne) {
   EXPECT_FALSE(Compare(Tensor::Vector<float>({0, 2e-4f}), zeros, {}).pass);
 }
 
+TEST(CompareTest, TheFloorIsAddedToTheBound) {
+  const Tensor expected = Tensor::Vector<float>({1e-5f});
+  const Tensor got = Tensor::Vector<float>({1.01e-5f});
+  EXPECT_FALSE(Compare(got, expected, {}).pass);
+  EXPECT_TRUE(Compare(got, expected, {.floor = 1.1e-7}).pass);
+  EXPECT_FALSE(Compare(got, expected, {.floor = 9e-8}).pass);
+}
+
 TEST(CompareTest, IntegersMustBeEqual) {
   const Tensor expected = Tensor::Vector<int64_t>({1'000'000'000'000, 2});
   EXPECT_TRUE(Compare(expected, expected, {}).pass);
