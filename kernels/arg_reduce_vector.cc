@@ -133,20 +133,22 @@ void FindPositions(const ArgReduceProblem& p, const float* x, int64_t count, int
   }
 }
 
+auto ChooseFinder() { return &FindPositions; }
+
 }  // namespace HWY_NAMESPACE
 }  // namespace pleat::kernels
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace pleat::kernels {
-HWY_EXPORT(FindPositions);
+HWY_EXPORT(ChooseFinder);
 
 namespace {
 
 class ArgReduceVector final : public Kernel {
  public:
   explicit ArgReduceVector(const ArgReduceProblem& problem)
-      : p_(problem), find_(HWY_DYNAMIC_DISPATCH(FindPositions)) {}
+      : p_(problem), find_(HWY_DYNAMIC_DISPATCH(ChooseFinder)()) {}
 
   void Run(const Operands& operands) const override {
     const float* x = static_cast<const float*>(operands.inputs[0]);

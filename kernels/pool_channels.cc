@@ -158,13 +158,15 @@ void RunPoolRow(PoolKind kind, const PoolRow& job) {
   }
 }
 
+auto ChoosePoolRow() { return &RunPoolRow; }
+
 }  // namespace HWY_NAMESPACE
 }  // namespace pleat::kernels
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace pleat::kernels {
-HWY_EXPORT(RunPoolRow);
+HWY_EXPORT(ChoosePoolRow);
 
 namespace {
 
@@ -173,7 +175,7 @@ int64_t CeilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 class PoolChannels final : public Kernel {
  public:
   explicit PoolChannels(const PoolProblem& problem)
-      : p_(problem), row_(HWY_DYNAMIC_DISPATCH(RunPoolRow)) {
+      : p_(problem), row_(HWY_DYNAMIC_DISPATCH(ChoosePoolRow)()) {
     first_column_ = p_.in[2];
     int64_t taps = 0;
     for (int64_t o = 0; o < p_.out[2]; ++o) {

@@ -217,20 +217,22 @@ void ReduceFloats(ReduceKind kind, const float* x, int64_t terms, int64_t inner,
   }
 }
 
+auto ChooseReduction() { return &ReduceFloats; }
+
 }  // namespace HWY_NAMESPACE
 }  // namespace pleat::kernels
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace pleat::kernels {
-HWY_EXPORT(ReduceFloats);
+HWY_EXPORT(ChooseReduction);
 
 namespace {
 
 class ReduceVector final : public Kernel {
  public:
   explicit ReduceVector(const ReduceProblem& p)
-      : kind_(p.kind), terms_(p.Terms()), reduce_(HWY_DYNAMIC_DISPATCH(ReduceFloats)) {
+      : kind_(p.kind), terms_(p.Terms()), reduce_(HWY_DYNAMIC_DISPATCH(ChooseReduction)()) {
     int axis = 0;
     if (axis < p.rank && !p.Reduced(axis)) outer_ = p.sizes[axis++];
     if (axis < p.rank) ++axis;

@@ -117,13 +117,15 @@ void RunResizeRow(const ResizeRow& row) {
   }
 }
 
+auto ChooseResizeRow() { return &RunResizeRow; }
+
 }  // namespace HWY_NAMESPACE
 }  // namespace pleat::kernels
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace pleat::kernels {
-HWY_EXPORT(RunResizeRow);
+HWY_EXPORT(ChooseResizeRow);
 
 namespace {
 
@@ -165,7 +167,7 @@ class ResizeRows final : public Kernel {
         row_step_(plane.width.in * plane.channels),
         rows_(WeightsOf(MakeResizeTable(problem, plane.height))),
         columns_(WeightsOf(MakeResizeTable(problem, plane.width))),
-        run_(HWY_DYNAMIC_DISPATCH(RunResizeRow)) {
+        run_(HWY_DYNAMIC_DISPATCH(ChooseResizeRow)()) {
     if (plane.channels == 1) {
       Transpose(columns_.taps, &columns_.positions);
       Transpose(columns_.taps, &columns_.weights);
