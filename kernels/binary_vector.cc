@@ -6,6 +6,7 @@
 #include "hwy/foreach_target.h"
 // Per target.
 #include <limits>
+#include <type_traits>
 
 #include "hwy/highway.h"
 #include "kernels/activation-inl.h"
@@ -170,7 +171,7 @@ class BinaryVector : public Kernel {
   static constexpr int64_t kCached = 2048;  // elements between the two passes of an activation
   BinaryProblem problem_;
   Broadcast<2> loop_;
-  decltype(HWY_DYNAMIC_DISPATCH(Combine))* combine_;
+  std::decay_t<decltype(HWY_DYNAMIC_DISPATCH(Combine))> combine_;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 // Per target.
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "hwy/highway.h"
 #include "kernels/moments-inl.h"
@@ -143,7 +144,7 @@ class InstanceNormVector : public Kernel {
  private:
   static constexpr int64_t kGrain = 8192;
   InstanceNormProblem problem_;
-  decltype(HWY_DYNAMIC_DISPATCH(NormaliseUnits))* normalise_;
+  std::decay_t<decltype(HWY_DYNAMIC_DISPATCH(NormaliseUnits))> normalise_;
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "hwy/foreach_target.h"
 // Per target.
 #include <algorithm>
+#include <type_traits>
 
 #include "hwy/highway.h"
 #include "kernels/moments-inl.h"
@@ -69,7 +70,7 @@ class LayerNormVector : public Kernel {
  private:
   static constexpr int64_t kGrain = 8192;
   LayerNormProblem problem_;
-  decltype(HWY_DYNAMIC_DISPATCH(NormaliseRow))* normalise_;
+  std::decay_t<decltype(HWY_DYNAMIC_DISPATCH(NormaliseRow))> normalise_;
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "hwy/foreach_target.h"
 // Per target.
 #include <algorithm>
+#include <type_traits>
 
 #include "hwy/highway.h"
 #include "kernels/math-inl.h"
@@ -131,7 +132,7 @@ class LocalResponseNormVector : public Kernel {
  private:
   static constexpr int64_t kGrain = 4096;
   LocalResponseNormProblem problem_;
-  decltype(HWY_DYNAMIC_DISPATCH(RespondAll))* respond_;
+  std::decay_t<decltype(HWY_DYNAMIC_DISPATCH(RespondAll))> respond_;
 };
 
 }  // namespace

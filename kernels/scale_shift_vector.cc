@@ -6,6 +6,7 @@
 #define HWY_TARGET_INCLUDE "kernels/scale_shift_vector.cc"
 #include "hwy/foreach_target.h"
 // Per target.
+#include <type_traits>
 #include <vector>
 
 #include "hwy/highway.h"
@@ -131,7 +132,7 @@ class ScaleShiftVector : public Kernel {
   static constexpr int64_t kCached = 4096;  // elements between the two passes of an activation
   ScaleShiftProblem problem_;
   std::vector<float> scale_, shift_;
-  decltype(HWY_DYNAMIC_DISPATCH(ScaleChannel))* run_;
+  std::decay_t<decltype(HWY_DYNAMIC_DISPATCH(ScaleChannel))> run_;
 };
 
 }  // namespace

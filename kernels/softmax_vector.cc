@@ -8,6 +8,7 @@
 // Per target.
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "hwy/highway.h"
 #include "kernels/math-inl.h"
@@ -165,7 +166,7 @@ class SoftmaxVector : public Kernel {
  private:
   static constexpr int64_t kGrain = 8192;
   SoftmaxProblem problem_;
-  decltype(HWY_DYNAMIC_DISPATCH(SoftmaxRows))* rows_;
+  std::decay_t<decltype(HWY_DYNAMIC_DISPATCH(SoftmaxRows))> rows_;
 };
 
 }  // namespace

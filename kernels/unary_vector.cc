@@ -5,6 +5,7 @@
 #define HWY_TARGET_INCLUDE "kernels/unary_vector.cc"
 #include "hwy/foreach_target.h"
 // Per target.
+#include <type_traits>
 #include "hwy/highway.h"
 #include "kernels/activation-inl.h"
 #include "kernels/split.h"
@@ -59,7 +60,7 @@ class UnaryVector : public Kernel {
  private:
   static constexpr int64_t kGrain = 8192;
   UnaryProblem problem_;
-  decltype(HWY_DYNAMIC_DISPATCH(Apply))* apply_;
+  std::decay_t<decltype(HWY_DYNAMIC_DISPATCH(Apply))> apply_;
 };
 
 }  // namespace
