@@ -279,10 +279,13 @@ class PoolChannels final : public Kernel {
   int64_t block_ = 0;
 };
 
+constexpr int64_t kMaxRow = 1 << 24;  // of which each has an entry in a table
+
 Refusal Refuse(const PoolProblem& problem) {
   if (problem.type != ElementType::kFloat32) return "float32 only";
   if (!problem.channels_last) return "channels-last only";
   if (problem.kind == PoolKind::kLp) return "maxima and averages only";
+  if (problem.out[2] > kMaxRow) return "a row of more than 2^24 outputs";
   if (problem.indices || !problem.values) return "no indices";
   return {};
 }

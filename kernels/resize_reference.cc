@@ -23,7 +23,9 @@ template <class T>
 class ResizeReference final : public Kernel {
  public:
   explicit ResizeReference(const ResizeProblem& problem) : p_(problem) {
-    for (int axis = 0; axis < p_.rank; ++axis) tables_[axis] = MakeResizeTable(p_, axis);
+    for (int axis = 0; axis < p_.rank; ++axis) {
+      if (!p_.Leaves(p_.axes[axis])) tables_[axis] = MakeResizeTable(p_, axis);
+    }
     int64_t stride = 1;
     for (int axis = p_.rank - 1; axis >= 0; --axis) {
       strides_[axis] = stride;
@@ -59,8 +61,11 @@ class ResizeReference final : public Kernel {
       }
     }
     if (p_.mode == ResizeMode::kNearest) {
-      for (int axis = 0; axis < p_.rank; ++axis)
-        x += tables_[axis].positions[o[axis]] * strides_[axis];
+      for (int axis = 0; axis < p_.rank; ++axis) {
+        const ResizeTable& table = tables_[axis];
+        const int64_t at = table.positions.empty() ? o[axis] : table.positions[o[axis]];
+        x += at * strides_[axis];
+      }
       return *x;
     }
     return FromDouble<T>(Sample(x, 0, o));
@@ -69,6 +74,7 @@ class ResizeReference final : public Kernel {
   double Sample(const T* x, int axis, const int64_t* o) const {
     if (axis == p_.rank) return static_cast<double>(*x);
     const ResizeTable& table = tables_[axis];
+    if (table.positions.empty()) return Sample(x + o[axis] * strides_[axis], axis + 1, o);
     const int64_t* positions = table.positions.data() + o[axis] * table.taps;
     const double* weights = table.weights.data() + o[axis] * table.taps;
     double sum = 0;
@@ -81,7 +87,7 @@ class ResizeReference final : public Kernel {
   }
 
   const ResizeProblem p_;
-  ResizeTable tables_[ResizeProblem::kMaxRank];
+  ResizeTable tables_[ResizeProblem::kMaxRank];  // empty where the axis is left alone
   int64_t strides_[ResizeProblem::kMaxRank] = {};
 };
 

@@ -1,6 +1,7 @@
 // Resize: sizes from scales or wanted sizes, then resampling along every axis that changes.
 #include "kernels/resize.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -21,6 +22,9 @@ static_assert(static_cast<int>(fb::CoordinateMode::MAX) ==
 static_assert(static_cast<int>(fb::NearestMode::MAX) ==
               static_cast<int>(kernels::NearestMode::kCeil));
 static_assert(kMaxRank <= kernels::ResizeProblem::kMaxRank);
+
+// Beyond any image, and within what tables of every position and weight may take.
+constexpr int64_t kMaxResizedSize = int64_t{1} << 26;
 
 enum Input : size_t { kX, kRoi, kScales, kSizes };
 
@@ -208,7 +212,13 @@ Status Prepare(PrepareContext& context) {
       .extrapolation_value = fields.extrapolation_value,
       .antialias = fields.antialias,
       .select = context.select};
-  for (const ResizeAxis& axis : axes) problem.Append(axis);
+  for (const ResizeAxis& axis : axes) {
+    if (!problem.Leaves(axis) && std::max(axis.in, axis.out) > kMaxResizedSize) {
+      return LimitExceeded("resizing from " + std::to_string(axis.in) + " to " +
+                           std::to_string(axis.out) + ": sizes of at most 2^26 are supported");
+    }
+    problem.Append(axis);
+  }
   if (problem.rank == 0 || (problem.rank == 1 && problem.Leaves(problem.axes[0]))) {
     context.view_of = 0;
     return Status::Ok();

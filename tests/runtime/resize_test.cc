@@ -190,6 +190,18 @@ TEST(Resize, InfersWhatItCan) {
   EXPECT_EQ(shape({x, empty, empty, int64s}, {}, Resize(Mode::Linear)), (Shape{q, q, q, q}));
 }
 
+TEST(Resize, RefusesSizesBeyondItsTables) {
+  const Tensor x = Tensor::Of<uint8_t>({1}, std::vector<uint8_t>{7});
+  const Tensor sizes = Sizes({int64_t{1} << 33});
+  const Type y = {ElementType::kUint8, true, {int64_t{1} << 33}};
+  const Node node = MakeNode("resize", Resize(Mode::Nearest), {0, kNoValue, kNoValue, 1}, {2});
+  const std::vector<Type> inputs = {x.type(), Type{}, Type{}, sizes.type()};
+  const std::vector<const Tensor*> known = {&x, nullptr, nullptr, &sizes};
+  PrepareContext context{
+      .node = node, .inputs = inputs, .outputs = std::span(&y, 1), .known = known};
+  EXPECT_EQ(RuleOf(node.op.type).prepare(context).code(), StatusCode::kLimitExceeded);
+}
+
 TEST(Resize, RefusesScalesAndSizesThatMakeNoSense) {
   const Type x = {ElementType::kFloat32, true, {1, 8}};
   const auto with_scales = [&](const std::vector<float>& scales, fb::ResizeT fields = {}) {
