@@ -34,21 +34,32 @@ struct Piece {
   int64_t item_bytes = 0;  // written
 };
 
-// Copies a run of any length; short ones without a call.
-inline void CopyRun(std::byte* to, const std::byte* from, size_t bytes) {
-  const auto move = [&]<class Word>(Word) {
-    Word head, tail;
-    std::memcpy(&head, from, sizeof(Word));
-    std::memcpy(&tail, from + bytes - sizeof(Word), sizeof(Word));
-    std::memcpy(to, &head, sizeof(Word));
-    std::memcpy(to + bytes - sizeof(Word), &tail, sizeof(Word));
-  };
-  if (bytes > 16) {
+struct Word16 {
+  uint64_t low, high;
+};
+
+// Copies a run of at least sizeof(Word) bytes by whole words, the last one back from the end.
+template <class Word>
+void CopyWords(std::byte* to, const std::byte* from, size_t bytes) {
+  Word word;
+  for (size_t i = 0; i + sizeof(Word) < bytes; i += sizeof(Word)) {
+    std::memcpy(&word, from + i, sizeof(Word));
+    std::memcpy(to + i, &word, sizeof(Word));
+  }
+  std::memcpy(&word, from + bytes - sizeof(Word), sizeof(Word));
+  std::memcpy(to + bytes - sizeof(Word), &word, sizeof(Word));
+}
+
+// Copies a run of any length, short ones without a call.
+void CopyRun(std::byte* to, const std::byte* from, size_t bytes) {
+  if (bytes > 96) {
     std::memcpy(to, from, bytes);
+  } else if (bytes >= 16) {
+    CopyWords<Word16>(to, from, bytes);
   } else if (bytes >= 8) {
-    move(uint64_t{});
+    CopyWords<uint64_t>(to, from, bytes);
   } else if (bytes >= 4) {
-    move(uint32_t{});
+    CopyWords<uint32_t>(to, from, bytes);
   } else {
     for (size_t i = 0; i < bytes; ++i) to[i] = from[i];
   }
@@ -70,7 +81,7 @@ void Repeat(std::byte* to, const std::byte* from, int64_t count) {
 }
 
 template <class T>
-void CopyItem(const Piece& piece, std::byte* to, const std::byte* from) {
+void CopyItem(const Piece& piece, TransposeTile transpose, std::byte* to, const std::byte* from) {
   switch (piece.walk) {
     case Walk::kZero:
       std::memset(to, 0, static_cast<size_t>(piece.column.size) * sizeof(T));
@@ -85,16 +96,16 @@ void CopyItem(const Piece& piece, std::byte* to, const std::byte* from) {
       CopyStrided<T>(to, from, piece.column.size, piece.column.in_stride, piece.column.out_stride);
       break;
     case Walk::kTranspose:
-      HWY_STATIC_DISPATCH(TransposeTile<T>)
-      (to, from, piece.row.size, piece.column.size, piece.column.in_stride, piece.row.out_stride);
+      transpose(to, from, piece.row.size, piece.column.size, piece.column.in_stride,
+                piece.row.out_stride);
       break;
   }
 }
 
 // Walks items [begin, end) of a piece.
 template <class T>
-void CopyItems(const Piece& piece, int64_t begin, int64_t end, const std::byte* in,
-               std::byte* out) {
+void CopyItems(const Piece& piece, TransposeTile transpose, int64_t begin, int64_t end,
+               const std::byte* in, std::byte* out) {
   const size_t rank = piece.outer.size();
   int64_t position[kMaxDims] = {};
   int64_t from = piece.in_offset, to = piece.out_offset;
@@ -106,7 +117,7 @@ void CopyItems(const Piece& piece, int64_t begin, int64_t end, const std::byte* 
     to += position[d] * dim.out_stride;
   }
   for (int64_t item = begin; item < end; ++item) {
-    CopyItem<T>(piece, out + to, in == nullptr ? nullptr : in + from);
+    CopyItem<T>(piece, transpose, out + to, in == nullptr ? nullptr : in + from);
     for (size_t d = rank; d-- > 0;) {
       const CopyDim& dim = piece.outer[d];
       from += dim.in_stride;
@@ -173,6 +184,21 @@ void Cut(std::vector<Piece>& pieces, CopyDim Piece::*side, int64_t limit) {
   }
 }
 
+// Boxes small enough to share among threads and to stay in the cache while they are turned.
+void CutBoxes(std::vector<Piece>& pieces, int64_t element_size) {
+  const Piece& whole = pieces[0];
+  const int64_t run = kRowBytes / element_size;
+  if (whole.walk != Walk::kTranspose) {
+    Cut(pieces, &Piece::column, run);
+  } else if (whole.column.size <= kInterleaved || whole.row.size <= kInterleaved) {
+    Cut(pieces, &Piece::row, run / kInterleaved);
+    Cut(pieces, &Piece::column, run / kInterleaved);
+  } else {
+    Cut(pieces, &Piece::row, kTileBytes / element_size);
+    Cut(pieces, &Piece::column, kTileColumns);
+  }
+}
+
 std::vector<CopyDim> OrderedDims(const CopyPiece& piece) {
   std::vector<CopyDim> dims = piece.dims;
   std::stable_sort(dims.begin(), dims.end(), [](const CopyDim& a, const CopyDim& b) {
@@ -188,14 +214,13 @@ bool Empty(const CopyPiece& piece) {
 
 class TiledCopy : public Kernel {
  public:
-  explicit TiledCopy(const CopyProblem& problem) : element_size_(problem.element_size) {
+  explicit TiledCopy(const CopyProblem& problem)
+      : element_size_(problem.element_size), transpose_(TransposeTileFor(problem.element_size)) {
     const auto size = static_cast<int64_t>(element_size_);
     for (const CopyPiece& source : problem.pieces) {
       if (Empty(source)) continue;
       std::vector<Piece> cut = {ChooseWalk(source, OrderedDims(source), size)};
-      const bool transpose = cut[0].walk == Walk::kTranspose;
-      Cut(cut, &Piece::row, kTileBytes / size);
-      Cut(cut, &Piece::column, transpose ? kTileColumns : kRowBytes / size);
+      CutBoxes(cut, size);
       for (Piece& piece : cut) {
         for (const CopyDim& dim : piece.outer) piece.items *= dim.size;
         piece.item_bytes = piece.column.size * piece.row.size * size;
@@ -228,22 +253,23 @@ class TiledCopy : public Kernel {
       auto* out = static_cast<std::byte*>(operands.outputs[piece.output]);
       switch (element_size_) {
         case 1:
-          CopyItems<uint8_t>(piece, first, last, in, out);
+          CopyItems<uint8_t>(piece, transpose_, first, last, in, out);
           break;
         case 2:
-          CopyItems<uint16_t>(piece, first, last, in, out);
+          CopyItems<uint16_t>(piece, transpose_, first, last, in, out);
           break;
         case 4:
-          CopyItems<uint32_t>(piece, first, last, in, out);
+          CopyItems<uint32_t>(piece, transpose_, first, last, in, out);
           break;
         default:
-          CopyItems<uint64_t>(piece, first, last, in, out);
+          CopyItems<uint64_t>(piece, transpose_, first, last, in, out);
           break;
       }
     }
   }
 
   const size_t element_size_;
+  const TransposeTile transpose_;
   std::vector<Piece> pieces_;
   int64_t total_bytes_ = 0;
 };

@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <string>
+#include <tuple>
 
+#include "kernels/instruction_set.h"
 #include "tests/support/guarded.h"
 #include "tests/support/random.h"
 
@@ -139,21 +142,37 @@ TEST(Copy, MovesRandomBoxes) {
   }
 }
 
-TEST(Copy, TurnsMatricesOfOddSizes) {
-  for (size_t element_size : {1u, 2u, 4u, 8u}) {
-    for (auto [batch, rows, columns] : {std::tuple<int64_t, int64_t, int64_t>{1, 1, 7},
-                                        {1, 3, 1000},
-                                        {2, 67, 301},
-                                        {1, 517, 18},
-                                        {3, 4, 4},
-                                        {1, 300, 333}}) {
-      const int64_t count = batch * rows * columns;
-      const CopyPiece turned{.dims = {{batch, rows * columns, rows * columns},
-                                      {columns, 1, rows},
-                                      {rows, columns, 1}}};
-      ExpectCopiesEverywhere({{element_size, {turned}}, {count}, {count}});
+TEST(Copy, TurnsMatricesWithEveryInstructionSet) {
+  for (const std::string& name : InstructionSets()) {
+    UseInstructionSet(name);
+    SCOPED_TRACE(name);
+    for (size_t element_size : {1u, 2u, 4u, 8u}) {
+      for (auto [batch, rows, columns] : {std::tuple<int64_t, int64_t, int64_t>{1, 1, 7},
+                                          {1, 3, 1000},
+                                          {2, 67, 301},
+                                          {1, 517, 18},
+                                          {3, 4, 4},
+                                          {5, 2, 29},
+                                          {2, 70, 3},
+                                          {1, 40001, 2},
+                                          {1, 4, 10007},
+                                          {1, 512, 49},
+                                          {1, 300, 333}}) {
+        SCOPED_TRACE(std::to_string(rows) + "x" + std::to_string(columns));
+        const int64_t count = batch * rows * columns;
+        const CopyPiece turned{.dims = {{batch, rows * columns, rows * columns},
+                                        {columns, 1, rows},
+                                        {rows, columns, 1}}};
+        ExpectCopiesEverywhere({{element_size, {turned}}, {count}, {count}});
+        const CopyPiece spread{.in_offset = 1,
+                               .out_offset = 2,
+                               .dims = {{columns, 1, rows + 3}, {rows, columns + 1, 1}}};
+        ExpectCopiesEverywhere(
+            {{element_size, {spread}}, {rows * (columns + 1) + 1}, {columns * (rows + 3) + 2}});
+      }
     }
   }
+  UseInstructionSet(InstructionSets()[0]);
 }
 
 TEST(Copy, CutsLongRunsAndKeepsWhatNoPieceCovers) {
