@@ -157,6 +157,20 @@ std::string OutputsText(const Graph& graph, const std::vector<Tensor>& outputs,
   return text;
 }
 
+std::string ClassesText(const std::vector<Tensor>& outputs, const OutputOptions& options) {
+  std::string text;
+  for (const Tensor& output : outputs) {
+    for (const auto& row : TopClasses(output, options.top)) {
+      for (size_t i = 0; i < row.size(); ++i) {
+        const std::string label = LabelOf(options, row[i].index);
+        text += (i == 0 ? "" : " ") + (label.empty() ? std::to_string(row[i].index) : label);
+      }
+      text += "\n";
+    }
+  }
+  return text;
+}
+
 Status WriteOutputs(const Graph& graph, const std::vector<Tensor>& outputs,
                     const OutputOptions& options) {
   if (options.folder.empty()) return Status::Ok();

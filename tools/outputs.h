@@ -34,6 +34,8 @@ Json OutputsJson(const runtime::Graph& graph, const std::vector<runtime::Tensor>
                  const OutputOptions& options);
 std::string OutputsText(const runtime::Graph& graph, const std::vector<runtime::Tensor>& outputs,
                         const OutputOptions& options);
+// For scripts: the best classes alone, a line per row, by label where there is one, else by index.
+std::string ClassesText(const std::vector<runtime::Tensor>& outputs, const OutputOptions& options);
 
 // Makes the folder if need be and writes every file; on failure removes what it has written.
 runtime::Status WriteOutputs(const runtime::Graph& graph,

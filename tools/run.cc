@@ -46,7 +46,9 @@ Status RunInputs(Flags flags, const Command& command, Session& session) {
   PLEAT_RETURN_IF_ERROR(WriteOutputs(graph, outputs, flags.output));
   if (command.json) {
     PrintJson(OutputsJson(graph, outputs, flags.output));
-  } else if (!command.quiet) {
+  } else if (command.quiet) {
+    fmt::print("{}", ClassesText(outputs, flags.output));
+  } else {
     fmt::print("{}", OutputsText(graph, outputs, flags.output));
   }
   return Status::Ok();
@@ -108,7 +110,8 @@ void AddRun(CLI::App& app, Command& command) {
   AddInputFlags(verb, flags->input);
   verb->add_option("--output-dir", flags->output.folder,
                    "Write output_K.npy and outputs.json into this folder");
-  verb->add_option("--top", flags->output.top, "Print the K largest classes of each row")
+  verb->add_option("--top", flags->output.top,
+                   "Print the K largest classes of each row; with -q nothing else")
       ->check(CLI::Range(1, 1'000'000));
   verb->add_option("--labels", flags->labels, "A file with the name of each class on a line");
   verb->add_option("--test-data", flags->test_data,

@@ -130,6 +130,9 @@ TEST(CommandTest, OperatorsAreListed) {
   const std::string table = Pleat({"operators", "--markdown"}).out;
   EXPECT_NE(table.find("BatchNormalization"), std::string::npos);
   EXPECT_TRUE(table.starts_with("| "));
+  EXPECT_NE(ReadText(PLEAT_SOURCE_DIR "/README.md").find("-->\n" + table + "<!--"),
+            std::string::npos)
+      << "put what `pleat operators --markdown` prints between the README's markers";
 }
 
 }  // namespace

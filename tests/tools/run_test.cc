@@ -64,6 +64,11 @@ TEST(RunTest, ReadsPicturesWithLabels) {
   EXPECT_EQ(top[1][0]["index"], 7);
   const std::vector<std::string> labels = WordsOf(ModelPath("digits_cnn/labels.txt"));
   EXPECT_EQ(top[1][0]["label"], labels[7]);
+
+  std::replace(arguments.begin(), arguments.end(), std::string("--json"), std::string("-q"));
+  const std::string second[] = {top[0][1]["label"], top[1][1]["label"]};
+  EXPECT_EQ(Pleat(arguments).out,
+            labels[3] + " " + second[0] + "\n" + labels[7] + " " + second[1] + "\n");
 }
 
 TEST(RunTest, ThreadsAndFormatsGiveTheSameBytes) {
