@@ -112,6 +112,30 @@ const void* Session::State::Address(const BoundPlan& bound, ValueId id) const {
   return bound.arena + place.offset;
 }
 
+// Whether an output's buffer lies over an input. Fails where that input is an output as well: no
+// order of copies would be right.
+Result<bool> OverInput(const Graph& graph, const BoundPlan& bound,
+                       std::span<const TensorView> inputs, size_t output,
+                       const OutputBuffer& buffer) {
+  const size_t bytes = ByteSize(bound.TypeOf(graph.outputs[output]));
+  bool over_input = false;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (!Overlap(buffer.data, bytes, inputs[i].data, ByteSize(bound.TypeOf(graph.inputs[i])))) {
+      continue;
+    }
+    over_input = true;
+    for (ValueId other : graph.outputs) {
+      const Place& place = bound.PlaceOf(other);
+      if (place.kind == Place::Kind::kInput && place.input == static_cast<int>(i)) {
+        return InvalidArgument("the buffer of output " + std::to_string(output) +
+                                   " overlaps an input that is an output as well",
+                               "BUFFER_OVERLAP");
+      }
+    }
+  }
+  return over_input;
+}
+
 // Checks the caller's buffers and notes in `output_data` those that results go straight into.
 Status Session::State::PlaceOutputs(const Graph& graph, const BoundPlan& bound,
                                     std::span<const TensorView> inputs,
@@ -137,12 +161,8 @@ Status Session::State::PlaceOutputs(const Graph& graph, const BoundPlan& bound,
                                "BUFFER_OVERLAP");
       }
     }
-    bool direct = bound.direct[o];
-    for (size_t i = 0; direct && i < inputs.size(); ++i) {
-      direct =
-          !Overlap(buffer.data, needed, inputs[i].data, ByteSize(bound.TypeOf(graph.inputs[i])));
-    }
-    if (direct) output_data[o] = buffer.data;
+    PLEAT_ASSIGN_OR_RETURN(const bool over_input, OverInput(graph, bound, inputs, o, outputs[o]));
+    if (bound.direct[o] && !over_input) output_data[o] = buffer.data;
   }
   return Status::Ok();
 }

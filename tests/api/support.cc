@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <numeric>
 
+#include "kernels/activation.h"
 #include "runtime/model_file.h"
 
 namespace pleat::tests {
@@ -33,7 +35,7 @@ std::string MakeOpenModel() {
   graph.outputs = {sum, positive, image};
   graph.nodes.push_back(MakeNode("add", fb::BinaryT{}, {image, offset}, {sum}));
   fb::UnaryT relu;
-  relu.activation = fb::Activation(1, 0, 0);
+  relu.activation = fb::Activation(static_cast<uint8_t>(kernels::UnaryKind::kClip), 0, INFINITY);
   graph.nodes.push_back(MakeNode("relu", std::move(relu), {sum}, {positive}));
   fb::BatchNormT folded, kept;
   folded.node = "bn1";

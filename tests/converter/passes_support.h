@@ -57,12 +57,7 @@ class Net {
   ValueId Reshape(ValueId x, const std::vector<int64_t>& shape);
   template <class T>
   ValueId Add(T fields, std::vector<ValueId> inputs) {
-    return Append(std::move(fields), std::move(inputs))[0];
-  }
-  // A node with several results.
-  template <class T>
-  std::vector<ValueId> AddMany(T fields, std::vector<ValueId> inputs, size_t outputs) {
-    return Append(std::move(fields), std::move(inputs), outputs);
+    return Append(std::move(fields), std::move(inputs));
   }
   void Output(ValueId id) { graph.outputs.push_back(id); }
 
@@ -78,7 +73,7 @@ class Net {
 
  private:
   template <class T>
-  std::vector<ValueId> Append(T fields, std::vector<ValueId> inputs, size_t outputs = 1);
+  ValueId Append(T fields, std::vector<ValueId> inputs);
   fb::WindowT Window(const ConvSpec& spec);
 
   bool exact_;

@@ -1,0 +1,55 @@
+// Converting ONNX networks in the process that runs them. Link Pleat::converter; its C++ interface
+// wants the compiler and standard library that it was built with.
+//   auto network = pleat::Convert("resnet50.onnx");
+//   auto model = pleat::Model::FromMemory(network.bytes.data(), network.bytes.size(), PLEAT_COPY);
+#ifndef PLEAT_CONVERTER_HPP_
+#define PLEAT_CONVERTER_HPP_
+
+#include <pleat/error.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace pleat {
+
+struct ConvertOptions {
+  // Sizes for inputs by name, replacing what the model declares; PLEAT_UNKNOWN leaves one open.
+  std::map<std::string, std::vector<int64_t>> input_shapes;
+  bool fold = true;  // false: every batch norm stays a step of its own
+};
+
+// What became of one BatchNormalization node.
+struct BatchNormReport {
+  std::string node;
+  bool folded = false;
+  std::string into;    // the node that holds it now, when folded
+  std::string kind;    // of the fold
+  std::string reason;  // a stable word for why it was kept
+  std::string detail;  // a sentence for people
+};
+
+struct Converted {
+  std::string bytes;  // of a .pleat file
+  std::vector<BatchNormReport> batch_norms;
+};
+
+// Reads an ONNX file, with external data from its folder alone. Any thread.
+PLEAT_API Result<Converted> TryConvert(const std::string& path, const ConvertOptions& options = {});
+// The same of a file's bytes, which may hold no external data.
+PLEAT_API Result<Converted> TryConvertBytes(const void* bytes, size_t size,
+                                            const ConvertOptions& options = {});
+
+inline Converted Convert(const std::string& path, const ConvertOptions& options = {}) {
+  return TryConvert(path, options).value();
+}
+inline Converted ConvertBytes(const void* bytes, size_t size, const ConvertOptions& options = {}) {
+  return TryConvertBytes(bytes, size, options).value();
+}
+
+}  // namespace pleat
+
+#endif  // PLEAT_CONVERTER_HPP_

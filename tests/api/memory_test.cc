@@ -1,0 +1,237 @@
+// Where memory comes from, that a run asks for none, and what happens when there is none.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "tests/api/support.h"
+
+namespace {
+
+// Every allocation of this program passes here: `remaining` counts down to the one that fails.
+std::atomic<long> allocations{0};
+std::atomic<long> remaining{-1};
+
+bool Refused() {
+  ++allocations;
+  long left = remaining.load();
+  while (left > 0 && !remaining.compare_exchange_weak(left, left - 1)) {
+  }
+  return left == 0;
+}
+
+}  // namespace
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define PLEAT_HOOKS_MALLOC 1
+extern "C" {
+void* __libc_malloc(size_t bytes);
+void* __libc_calloc(size_t count, size_t bytes);
+void* __libc_realloc(void* memory, size_t bytes);
+void* __libc_memalign(size_t alignment, size_t bytes);
+void* malloc(size_t bytes) { return ++allocations, __libc_malloc(bytes); }
+void* calloc(size_t count, size_t bytes) { return ++allocations, __libc_calloc(count, bytes); }
+void* realloc(void* memory, size_t bytes) { return ++allocations, __libc_realloc(memory, bytes); }
+void* aligned_alloc(size_t alignment, size_t bytes) {
+  return ++allocations, __libc_memalign(alignment, bytes);
+}
+int posix_memalign(void** out, size_t alignment, size_t bytes) {
+  ++allocations;
+  *out = __libc_memalign(alignment, bytes);
+  return *out == nullptr ? 12 : 0;
+}
+}
+#endif
+
+namespace {
+
+void* New(size_t bytes, size_t alignment) {
+  if (Refused()) return nullptr;
+  if (alignment <= alignof(std::max_align_t)) return std::malloc(bytes == 0 ? 1 : bytes);
+  return std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+}
+
+void* NewOrThrow(size_t bytes, size_t alignment) {
+  void* memory = New(bytes, alignment);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+
+}  // namespace
+
+void* operator new(size_t bytes) { return NewOrThrow(bytes, 1); }
+void* operator new[](size_t bytes) { return NewOrThrow(bytes, 1); }
+void* operator new(size_t bytes, std::align_val_t alignment) {
+  return NewOrThrow(bytes, static_cast<size_t>(alignment));
+}
+void* operator new[](size_t bytes, std::align_val_t alignment) {
+  return NewOrThrow(bytes, static_cast<size_t>(alignment));
+}
+void* operator new(size_t bytes, const std::nothrow_t&) noexcept { return New(bytes, 1); }
+void* operator new[](size_t bytes, const std::nothrow_t&) noexcept { return New(bytes, 1); }
+void* operator new(size_t bytes, std::align_val_t alignment, const std::nothrow_t&) noexcept {
+  return New(bytes, static_cast<size_t>(alignment));
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
+
+namespace pleat::tests {
+namespace {
+
+TEST(Memory, TheHooksSeeAllocations) {
+  const long before = allocations;
+  const std::vector<int> numbers(1000);
+  EXPECT_GT(allocations, before);
+#if defined(PLEAT_HOOKS_MALLOC)
+  const long after_new = allocations;
+  void* volatile memory = std::malloc(10);
+  EXPECT_GT(allocations, after_new);
+  std::free(memory);
+#endif
+}
+
+TEST(Memory, RunsAllocateNothingAfterTheFirstOfAShape) {
+  for (int threads : {1, 2}) {
+    const ModelHandle model = Load(OpenModel());
+    auto options = Sized<pleat_options>();
+    options.threads = threads;
+    const SessionHandle session = MakeSession(model.get(), &options);
+    const OpenInputs small(3, 4), large(30, 40);
+    std::vector<float> buffer(3 * 30 * 40);
+    for (const OpenInputs* inputs : {&small, &large}) {
+      ASSERT_EQ(inputs->Set(session.get()), PLEAT_OK);
+      ASSERT_EQ(pleat_run(session.get(), nullptr), PLEAT_OK);
+    }
+    auto run_options = Sized<pleat_run_options>();
+    run_options.timeout_ns = 1'000'000'000'000;
+    auto output = Sized<pleat_tensor>();
+    std::vector<uint8_t> pixels(3 * 30 * 40, 7);
+    const int64_t pixel_shape[] = {1, 30, 40, 3};
+    static const float kMean[] = {1, 2, 3};
+    auto picture = Sized<pleat_tensor>();
+    picture.data = pixels.data();
+    picture.bytes = pixels.size();
+    picture.element = PLEAT_UINT8;
+    picture.layout = PLEAT_CHANNELS_LAST;
+    picture.rank = 4;
+    picture.shape = pixel_shape;
+    picture.mean = kMean;
+    ASSERT_EQ(pleat_set_input(session.get(), 0, &picture), PLEAT_OK);
+    ASSERT_EQ(pleat_run(session.get(), nullptr), PLEAT_OK);
+
+    const long before = allocations;
+    pleat_code codes = PLEAT_OK;
+    const auto check = [&](pleat_code code) {
+      if (code != PLEAT_OK) codes = code;
+    };
+    for (int frame = 0; frame < 20; ++frame) {
+      check(pleat_set_input(session.get(), 0, &picture));
+      check(pleat_set_output(session.get(), 0, frame % 2 != 0 ? buffer.data() : nullptr,
+                             buffer.size() * sizeof(float)));
+      check(pleat_run(session.get(), frame % 3 != 0 ? &run_options : nullptr));
+      check(pleat_get_output(session.get(), 0, &output));
+    }
+    const long after = allocations;
+    EXPECT_EQ(codes, PLEAT_OK);
+    EXPECT_EQ(after - before, 0) << threads << " threads";
+  }
+}
+
+TEST(Memory, TheCallersAllocatorGetsEverythingBack) {
+  struct Counter {
+    size_t bytes = 0;
+    int blocks = 0;
+  } counter;
+  const ModelHandle model = Load(OpenModel());
+  auto options = Sized<pleat_options>();
+  options.threads = 1;
+  options.allocate = [](void* context, size_t bytes, size_t alignment) {
+    auto* count = static_cast<Counter*>(context);
+    count->bytes += bytes;
+    ++count->blocks;
+    EXPECT_EQ(alignment, 64u);
+    return std::aligned_alloc(alignment, (bytes + 63) / 64 * 64);
+  };
+  options.deallocate = [](void* context, void* memory, size_t bytes) {
+    auto* count = static_cast<Counter*>(context);
+    count->bytes -= bytes;
+    --count->blocks;
+    std::free(memory);
+  };
+  options.allocator = &counter;
+  {
+    const SessionHandle session = MakeSession(model.get(), &options);
+    for (int64_t size : {2, 30, 3}) {
+      const OpenInputs inputs(size, size);
+      ASSERT_EQ(inputs.Set(session.get()), PLEAT_OK);
+      ASSERT_EQ(pleat_run(session.get(), nullptr), PLEAT_OK);
+      EXPECT_EQ(Floats(session.get(), 0), inputs.ExpectedSum());
+      EXPECT_EQ(counter.blocks, 1);
+    }
+  }
+  EXPECT_EQ(counter.blocks, 0);
+  EXPECT_EQ(counter.bytes, 0u);
+}
+
+TEST(Memory, AnAllocatorThatFailsOrMisalignsIsTold) {
+  const ModelHandle model = Load(OpenModel());
+  const OpenInputs inputs(2, 2);
+  static bool fail = true;
+  alignas(64) static char memory[1 << 16];
+  auto options = Sized<pleat_options>();
+  options.allocate = [](void*, size_t, size_t) -> void* { return fail ? nullptr : memory + 4; };
+  options.deallocate = [](void*, void*, size_t) {};
+  const SessionHandle session = MakeSession(model.get(), &options);
+  ASSERT_EQ(inputs.Set(session.get()), PLEAT_OK);
+  EXPECT_EQ(pleat_run(session.get(), nullptr), PLEAT_OUT_OF_MEMORY);
+  EXPECT_EQ(pleat_prepare(session.get()), PLEAT_OUT_OF_MEMORY);
+  fail = false;
+  EXPECT_EQ(pleat_run(session.get(), nullptr), PLEAT_INVALID_ARGUMENT);
+  EXPECT_STREQ(pleat_last_error()->rule, "ALLOCATOR");
+}
+
+// Load, make a session, set, run: whichever allocation fails, the code says so and nothing leaks.
+pleat_code WholeLife(const std::string& bytes, const std::vector<float>& picture,
+                     const std::vector<int64_t>& shape) {
+  pleat_model* model = nullptr;
+  pleat_code code = pleat_model_load_memory(bytes.data(), bytes.size(), PLEAT_COPY, &model);
+  if (code != PLEAT_OK) return code;
+  auto options = Sized<pleat_options>();
+  options.threads = 1;
+  pleat_session* session = nullptr;
+  code = pleat_session_create(model, &options, &session);
+  const pleat_tensor x = Dense(picture, shape);
+  if (code == PLEAT_OK) code = pleat_set_input(session, 0, &x);
+  if (code == PLEAT_OK) code = pleat_run(session, nullptr);
+  pleat_session_destroy(session);
+  pleat_model_destroy(model);
+  return code;
+}
+
+TEST(Memory, EveryAllocationMayFail) {
+  const std::string& bytes = ConvModel();
+  const std::vector<float> picture(2 * 8 * 8, 1);
+  const std::vector<int64_t> shape = {1, 2, 8, 8};
+  ASSERT_EQ(WholeLife(bytes, picture, shape), PLEAT_OK);
+  long failing = 0;
+  for (;; ++failing) {
+    remaining = failing;
+    const pleat_code code = WholeLife(bytes, picture, shape);
+    const bool reached = remaining == 0;
+    remaining = -1;
+    if (!reached) break;
+    ASSERT_TRUE(code == PLEAT_OUT_OF_MEMORY || code == PLEAT_OK) << failing << ": " << code;
+    ASSERT_LT(failing, 100000);
+  }
+  EXPECT_GT(failing, 20);
+}
+
+}  // namespace
+}  // namespace pleat::tests
