@@ -18,12 +18,14 @@
 #ifndef PLEAT_KERNELS_BINARY_RUN_
 #define PLEAT_KERNELS_BINARY_RUN_
 namespace pleat::kernels {
-struct BinaryRun {
+// `rows` runs of `count` outputs, one after the other.
+struct BinaryRuns {
   const float* a;
   const float* b;
-  int64_t a_stride, b_stride;  // 0 or 1
+  int64_t a_stride, b_stride;  // along a run: 0 or 1
+  int64_t a_row, b_row;        // from run to run
   float* y;
-  size_t count;
+  int64_t count, rows;
 };
 }  // namespace pleat::kernels
 #endif  // PLEAT_KERNELS_BINARY_RUN_
@@ -34,95 +36,112 @@ namespace HWY_NAMESPACE {
 
 // y may be a or b where that one advances.
 template <class F>
-void CombineRun(const BinaryRun& run, const F& f) {
+HWY_INLINE void CombineRun(const float* a, int64_t a_stride, const float* b, int64_t b_stride,
+                           float* y, int64_t count, const F& f) {
   const hn::ScalableTag<float> d;
   using V = hn::Vec<decltype(d)>;
-  const size_t lanes = hn::Lanes(d);
-  const size_t n = run.count;
-  size_t i = 0;
-  if (run.a_stride != 0 && run.b_stride != 0) {
-    for (; i + lanes <= n; i += lanes) {
-      hn::StoreU(f(d, hn::LoadU(d, run.a + i), hn::LoadU(d, run.b + i)), d, run.y + i);
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto rest = static_cast<size_t>(count % lanes);
+  const int64_t whole = count - count % lanes;
+  if (a_stride != 0 && b_stride != 0) {
+    for (int64_t i = 0; i < whole; i += lanes) {
+      hn::StoreU(f(d, hn::LoadU(d, a + i), hn::LoadU(d, b + i)), d, y + i);
     }
-    if (i == n) return;
-    const V a = LoadFirst(d, run.a + i, n - i);
-    StoreFirst(f(d, a, LoadFirst(d, run.b + i, n - i)), d, run.y + i, n - i);
-  } else if (run.a_stride != 0) {
-    const V b = hn::Set(d, *run.b);
-    for (; i + lanes <= n; i += lanes) hn::StoreU(f(d, hn::LoadU(d, run.a + i), b), d, run.y + i);
-    if (i < n) StoreFirst(f(d, LoadFirst(d, run.a + i, n - i), b), d, run.y + i, n - i);
+    if (rest == 0) return;
+    const V last = LoadFirst(d, b + whole, rest);
+    StoreFirst(f(d, LoadFirst(d, a + whole, rest), last), d, y + whole, rest);
+  } else if (a_stride != 0) {
+    const V one = hn::Set(d, *b);
+    for (int64_t i = 0; i < whole; i += lanes) {
+      hn::StoreU(f(d, hn::LoadU(d, a + i), one), d, y + i);
+    }
+    if (rest == 0) return;
+    StoreFirst(f(d, LoadFirst(d, a + whole, rest), one), d, y + whole, rest);
+  } else if (b_stride != 0) {
+    const V one = hn::Set(d, *a);
+    for (int64_t i = 0; i < whole; i += lanes) {
+      hn::StoreU(f(d, one, hn::LoadU(d, b + i)), d, y + i);
+    }
+    if (rest == 0) return;
+    StoreFirst(f(d, one, LoadFirst(d, b + whole, rest)), d, y + whole, rest);
   } else {
-    const V a = hn::Set(d, *run.a);
-    const int64_t step = run.b_stride;
-    for (; step != 0 && i + lanes <= n; i += lanes) {
-      hn::StoreU(f(d, a, hn::LoadU(d, run.b + i)), d, run.y + i);
-    }
-    if (step == 0) {
-      const V y = f(d, a, hn::Set(d, *run.b));
-      for (; i + lanes <= n; i += lanes) hn::StoreU(y, d, run.y + i);
-      if (i < n) StoreFirst(y, d, run.y + i, n - i);
-    } else if (i < n) {
-      StoreFirst(f(d, a, LoadFirst(d, run.b + i, n - i)), d, run.y + i, n - i);
-    }
+    const V value = f(d, hn::Set(d, *a), hn::Set(d, *b));
+    for (int64_t i = 0; i < whole; i += lanes) hn::StoreU(value, d, y + i);
+    if (rest > 0) StoreFirst(value, d, y + whole, rest);
+  }
+}
+
+template <class F>
+void CombineRuns(const BinaryRuns& runs, const F& f) {
+  for (int64_t row = 0; row < runs.rows; ++row) {
+    CombineRun(runs.a + row * runs.a_row, runs.a_stride, runs.b + row * runs.b_row, runs.b_stride,
+               runs.y + row * runs.count, runs.count, f);
   }
 }
 
 // f, then a clip when there is one.
 template <class F>
-void CombineClipped(const BinaryRun& run, const Activation& activation, const F& f) {
+void CombineClipped(const BinaryRuns& runs, const Activation& activation, const F& f) {
   if (activation.kind == UnaryKind::kClip) {
     const ClipOf clip{activation.a, activation.b};
-    CombineRun(run, [=](auto d, auto a, auto b) HWY_ATTR { return clip(d, f(d, a, b)); });
+    CombineRuns(runs, [=](auto d, auto a, auto b) HWY_ATTR { return clip(d, f(d, a, b)); });
   } else {
-    CombineRun(run, f);
+    CombineRuns(runs, f);
   }
 }
 
-void RaiseRun(const BinaryRun& run, const Activation& activation) {
-  if (run.b_stride == 0 && *run.b == 2.0f) {
-    return CombineClipped(run, activation,
+void Raise(const BinaryRuns& runs, const Activation& activation) {
+  const bool one_exponent = runs.b_stride == 0 && (runs.b_row == 0 || runs.rows == 1);
+  if (one_exponent && *runs.b == 2.0f) {
+    return CombineClipped(runs, activation,
                           [](auto, auto a, auto) HWY_ATTR { return hn::Mul(a, a); });
   }
-  if (run.b_stride == 0 && *run.b == 1.0f) {
-    return CombineClipped(run, activation, [](auto, auto a, auto) HWY_ATTR { return a; });
+  if (one_exponent && *runs.b == 1.0f) {
+    return CombineClipped(runs, activation, [](auto, auto a, auto) HWY_ATTR { return a; });
   }
-  for (size_t i = 0; i < run.count; ++i) {
-    const int64_t at = static_cast<int64_t>(i);
-    run.y[i] = static_cast<float>(
-        ApplyBinary(BinaryKind::kPow, run.a[at * run.a_stride], run.b[at * run.b_stride]));
+  for (int64_t row = 0; row < runs.rows; ++row) {
+    const float* a = runs.a + row * runs.a_row;
+    const float* b = runs.b + row * runs.b_row;
+    float* y = runs.y + row * runs.count;
+    for (int64_t i = 0; i < runs.count; ++i) {
+      y[i] = static_cast<float>(
+          ApplyBinary(BinaryKind::kPow, a[i * runs.a_stride], b[i * runs.b_stride]));
+    }
   }
-  if (activation.kind == UnaryKind::kClip) ApplyActivation(activation, run.y, run.count);
+  if (activation.kind == UnaryKind::kClip) {
+    ApplyActivation(activation, runs.y, static_cast<size_t>(runs.count * runs.rows));
+  }
 }
 
 // The activation is identity or a clip.
-void Combine(BinaryKind kind, const Activation& activation, const BinaryRun& run) {
+void Combine(BinaryKind kind, const Activation& activation, const BinaryRuns& runs) {
   switch (kind) {
     case BinaryKind::kAdd:
-      return CombineClipped(run, activation,
+      return CombineClipped(runs, activation,
                             [](auto, auto a, auto b) HWY_ATTR { return hn::Add(a, b); });
     case BinaryKind::kSub:
-      return CombineClipped(run, activation,
+      return CombineClipped(runs, activation,
                             [](auto, auto a, auto b) HWY_ATTR { return hn::Sub(a, b); });
     case BinaryKind::kMul:
-      return CombineClipped(run, activation,
+      return CombineClipped(runs, activation,
                             [](auto, auto a, auto b) HWY_ATTR { return hn::Mul(a, b); });
     case BinaryKind::kDiv:
-      return CombineClipped(run, activation,
+      return CombineClipped(runs, activation,
                             [](auto, auto a, auto b) HWY_ATTR { return hn::Div(a, b); });
     case BinaryKind::kMin:
-      return CombineClipped(run, activation, [](auto, auto a, auto b) HWY_ATTR {
+      return CombineClipped(runs, activation, [](auto, auto a, auto b) HWY_ATTR {
         return hn::IfThenElse(hn::Or(hn::Lt(b, a), hn::IsNaN(b)), b, a);
       });
     case BinaryKind::kMax:
-      return CombineClipped(run, activation, [](auto, auto a, auto b) HWY_ATTR {
+      return CombineClipped(runs, activation, [](auto, auto a, auto b) HWY_ATTR {
         return hn::IfThenElse(hn::Or(hn::Gt(b, a), hn::IsNaN(b)), b, a);
       });
     case BinaryKind::kPRelu:
-      return CombineClipped(run, activation, [](auto, auto a, auto b) HWY_ATTR {
+      return CombineClipped(runs, activation, [](auto, auto a, auto b) HWY_ATTR {
         return NegativeOr(a, hn::Mul(a, b), a);
       });
     default:
-      return RaiseRun(run, activation);
+      return Raise(runs, activation);
   }
 }
 
@@ -147,23 +166,22 @@ class BinaryVector : public Kernel {
     const float* a = static_cast<const float*>(operands.inputs[0]);
     const float* b = static_cast<const float*>(operands.inputs[1]);
     float* y = static_cast<float*>(operands.outputs[0]);
-    const int64_t a_stride = loop_.run_stride(0), b_stride = loop_.run_stride(1);
     const Activation& activation = problem_.activation;
     const bool fused =
         activation.kind == UnaryKind::kIdentity || activation.kind == UnaryKind::kClip;
-    const auto run = [&](const auto& at, int64_t out, int64_t length) {
-      for (int64_t i = 0; i < length;) {
-        const int64_t count = fused ? length : std::min(length - i, kCached);
-        const auto n = static_cast<size_t>(count);
-        combine_(problem_.kind, fused ? activation : Activation{},
-                 {a + at[0] + i * a_stride, b + at[1] + i * b_stride, a_stride, b_stride,
-                  y + out + i, n});
-        if (!fused) ApplyActivation(activation, y + out + i, n);
-        i += count;
-      }
+    const auto combine = [&](const auto& at, int64_t out, int64_t count, int64_t rows) {
+      combine_(problem_.kind, fused ? activation : Activation{},
+               {a + at[0], b + at[1], loop_.run_stride(0), loop_.run_stride(1), loop_.row_stride(0),
+                loop_.row_stride(1), y + out, count, rows});
     };
-    ForRanges(*operands.threads, loop_.count(), kGrain,
-              [&](int64_t begin, int64_t end, size_t) { loop_.Walk(begin, end, run); });
+    ForRanges(*operands.threads, loop_.count(), kGrain, [&](int64_t begin, int64_t end, size_t) {
+      if (fused) return loop_.WalkRows(begin, end, combine);
+      for (; begin < end; begin += kCached) {
+        const int64_t count = std::min(end - begin, kCached);
+        loop_.WalkRows(begin, begin + count, combine);
+        ApplyActivation(activation, y + begin, static_cast<size_t>(count));
+      }
+    });
   }
 
  private:

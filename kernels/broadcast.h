@@ -37,17 +37,30 @@ class Broadcast {
       }
       Append(axis);
     }
-    if (axes_used_ == 0) axes_[axes_used_++] = Axis{.size = 1};
+    while (axes_used_ < 2) axes_[axes_used_++] = Axis{.size = 1};
   }
 
   // Elements of the output.
   int64_t count() const { return count_; }
-  // Elements operand k advances by along a run: 0 or 1.
+  // Elements operand k advances by along a run: 0 or 1; and from a run to the next one.
   int64_t run_stride(size_t k) const { return axes_[0].strides[k]; }
+  int64_t row_stride(size_t k) const { return axes_[1].strides[k]; }
 
   // Calls f(offsets, output_offset, length) for the runs that cover outputs [begin, end).
   template <class F>
   void Walk(int64_t begin, int64_t end, F&& f) const {
+    WalkRows(begin, end, [&](Offsets at, int64_t out, int64_t length, int64_t rows) {
+      for (int64_t row = 0; row < rows; ++row) {
+        f(at, out + row * length, length);
+        for (size_t k = 0; k < kOperands; ++k) at[k] += row_stride(k);
+      }
+    });
+  }
+
+  // The same in blocks of `rows` runs that are row_stride apart, one after the other in the output:
+  // f(offsets, output_offset, length, rows).
+  template <class F>
+  void WalkRows(int64_t begin, int64_t end, F&& f) const {
     if (begin >= end) return;
     std::array<int64_t, kMaxAxes> at{};
     Offsets offsets{};
@@ -59,18 +72,13 @@ class Broadcast {
     }
     while (true) {
       const int64_t length = std::min(axes_[0].size - at[0], end - begin);
-      f(offsets, begin, length);
-      begin += length;
+      int64_t rows = 1;
+      if (length == axes_[0].size) rows = std::min(axes_[1].size - at[1], (end - begin) / length);
+      f(offsets, begin, length, rows);
+      begin += length * rows;
       if (begin >= end) return;
-      for (size_t k = 0; k < kOperands; ++k) offsets[k] -= at[0] * axes_[0].strides[k];
-      at[0] = 0;
-      for (size_t axis = 1; axis < axes_used_; ++axis) {
-        const bool wraps = ++at[axis] == axes_[axis].size;
-        const int64_t steps = wraps ? 1 - axes_[axis].size : 1;
-        for (size_t k = 0; k < kOperands; ++k) offsets[k] += steps * axes_[axis].strides[k];
-        if (!wraps) break;
-        at[axis] = 0;
-      }
+      Advance(0, axes_[0].size - at[0], at, offsets);
+      if (rows > 1) Advance(1, rows - 1, at, offsets);
     }
   }
 
@@ -80,6 +88,18 @@ class Broadcast {
     int64_t size;
     Offsets strides{};  // elements
   };
+
+  // Moves `steps` along an axis, no further than its end, from where the next axis moves by one.
+  void Advance(size_t axis, int64_t steps, std::array<int64_t, kMaxAxes>& at,
+               Offsets& offsets) const {
+    for (; axis < axes_used_; ++axis, steps = 1) {
+      at[axis] += steps;
+      const bool wraps = at[axis] == axes_[axis].size;
+      if (wraps) at[axis] = 0, steps -= axes_[axis].size;
+      for (size_t k = 0; k < kOperands; ++k) offsets[k] += steps * axes_[axis].strides[k];
+      if (!wraps) return;
+    }
+  }
 
   static int64_t SizeAt(const std::vector<int64_t>& shape, size_t back) {
     return back <= shape.size() ? shape[shape.size() - back] : 1;

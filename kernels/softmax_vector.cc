@@ -93,29 +93,60 @@ void SoftmaxRow(const float* x, float* y, int64_t length, bool log) {
   }
 }
 
-// The same for `count` <= Lanes neighbouring columns whose elements are `step` apart.
-void SoftmaxColumns(const float* x, float* y, int64_t length, int64_t step, size_t count,
+// Neighbouring columns that are worked on together, so that memory is read in longer pieces.
+constexpr int64_t kColumns = 256;
+
+// The same for `count` <= kColumns neighbouring columns whose elements are `step` apart.
+void SoftmaxColumns(const float* x, float* y, int64_t length, int64_t step, int64_t count,
                     bool log) {
   const D d;
   constexpr int64_t kColumnBlock = 128;
-  V most = hn::Set(d, -kInfinity);
-  for (int64_t l = 0; l < length; ++l) most = hn::Max(most, LoadUpTo(d, x + l * step, count));
-  V total = hn::Zero(d);
-  for (int64_t begin = 0; begin < length; begin += kColumnBlock) {
-    V sum = hn::Zero(d);
-    for (int64_t l = begin; l < std::min(length, begin + kColumnBlock); ++l) {
-      const V e = ExpNonPositive(d, hn::Sub(LoadUpTo(d, x + l * step, count), most));
-      if (!log) StoreUpTo(e, d, y + l * step, count);
-      sum = hn::Add(sum, e);
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  // Padded by a vector, of which the last columns' lanes beyond `count` are never stored to y.
+  alignas(HWY_MAX_BYTES) float most[kColumns + hn::MaxLanes(d)];
+  alignas(HWY_MAX_BYTES) float sums[kColumns + hn::MaxLanes(d)];
+  alignas(HWY_MAX_BYTES) float totals[kColumns + hn::MaxLanes(d)];
+  const auto for_vectors = [=](const auto& f) HWY_ATTR {
+    for (int64_t c = 0; c < count; c += lanes) {
+      f(c, static_cast<size_t>(std::min(lanes, count - c)));
     }
-    total = hn::Add(total, sum);
-  }
-  const V log_total = Log(d, total);
-  const V factor = hn::Div(hn::Set(d, 1.0f), total);
+  };
+  for_vectors([&](int64_t c, size_t) HWY_ATTR {
+    hn::Store(hn::Set(d, -kInfinity), d, most + c);
+    hn::Store(hn::Zero(d), d, sums + c);
+    hn::Store(hn::Zero(d), d, totals + c);
+  });
   for (int64_t l = 0; l < length; ++l) {
-    const V z = log ? hn::Sub(hn::Sub(LoadUpTo(d, x + l * step, count), most), log_total)
-                    : hn::Mul(LoadUpTo(d, y + l * step, count), factor);
-    StoreUpTo(z, d, y + l * step, count);
+    for_vectors([&](int64_t c, size_t n) HWY_ATTR {
+      const V high = hn::Max(hn::Load(d, most + c), LoadUpTo(d, x + l * step + c, n));
+      hn::Store(high, d, most + c);
+    });
+  }
+  for (int64_t l = 0; l < length; ++l) {
+    for_vectors([&](int64_t c, size_t n) HWY_ATTR {
+      const V low = hn::Sub(LoadUpTo(d, x + l * step + c, n), hn::Load(d, most + c));
+      const V e = ExpNonPositive(d, low);
+      if (!log) StoreUpTo(e, d, y + l * step + c, n);
+      hn::Store(hn::Add(hn::Load(d, sums + c), e), d, sums + c);
+    });
+    if ((l + 1) % kColumnBlock != 0 && l + 1 != length) continue;
+    for_vectors([&](int64_t c, size_t) HWY_ATTR {
+      hn::Store(hn::Add(hn::Load(d, totals + c), hn::Load(d, sums + c)), d, totals + c);
+      hn::Store(hn::Zero(d), d, sums + c);
+    });
+  }
+  for_vectors([&](int64_t c, size_t) HWY_ATTR {
+    const V total = hn::Load(d, totals + c);
+    hn::Store(log ? Log(d, total) : hn::Div(hn::Set(d, 1.0f), total), d, totals + c);
+  });
+  for (int64_t l = 0; l < length; ++l) {
+    for_vectors([&](int64_t c, size_t n) HWY_ATTR {
+      const V total = hn::Load(d, totals + c);
+      const V x_or_e = LoadUpTo(d, (log ? x : y) + l * step + c, n);
+      const V z =
+          log ? hn::Sub(hn::Sub(x_or_e, hn::Load(d, most + c)), total) : hn::Mul(x_or_e, total);
+      StoreUpTo(z, d, y + l * step + c, n);
+    });
   }
 }
 
@@ -129,12 +160,11 @@ void SoftmaxRows(const SoftmaxProblem& problem, const float* x, float* y, int64_
     }
     return;
   }
-  const auto lanes = static_cast<int64_t>(hn::Lanes(D()));
   for (int64_t row = rows_begin; row < rows_end;) {
     const int64_t column = row % step;
-    const int64_t count = std::min({lanes, step - column, rows_end - row});
+    const int64_t count = std::min({kColumns, step - column, rows_end - row});
     const int64_t offset = row / step * length * step + column;
-    SoftmaxColumns(x + offset, y + offset, length, step, static_cast<size_t>(count), problem.log);
+    SoftmaxColumns(x + offset, y + offset, length, step, count, problem.log);
     row += count;
   }
 }

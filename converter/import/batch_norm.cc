@@ -86,6 +86,8 @@ ValueId Composed(ImportContext& context, float epsilon, bool per_channel) {
                              context.Emit(std::move(root), {shifted}));
   ValueId shift = EmitBinary(context, fb::BinaryKind::Sub, context.input(2),
                              EmitBinary(context, fb::BinaryKind::Mul, context.input(3), scale));
+  scale = context.CastTo(context.input_type(0).element, scale);
+  shift = context.CastTo(context.input_type(0).element, shift);
   if (per_channel) {
     const int rank = context.Rank(0);
     scale = AlongChannels(context, scale, rank);

@@ -77,7 +77,7 @@ Status ImportCast(ImportContext& context) {
   if (!context.Has("to")) return context.Invalid("attribute 'to' is missing");
   const runtime::Result<ElementType> to = ElementTypeOfOnnx(static_cast<int>(context.Int("to", 0)));
   if (!to.ok()) return context.Fail(to.status());
-  return context.Done(context.CastTo(ComputeType(*to), context.input(0)));
+  return context.Done(context.CastTo(context.ComputeType(*to), context.input(0)));
 }
 
 Status ImportCastLike(ImportContext& context) {

@@ -107,7 +107,7 @@ Tensor ImportContext::TensorOf(std::string_view attribute) {
     Fail(tensor.status().In("attribute " + Quoted(attribute)));
     return {};
   }
-  return runtime::Cast(*tensor, ComputeType(tensor->element()));
+  return runtime::Cast(*tensor, importer_.ComputeType(tensor->element()));
 }
 
 onnx::GraphProto* ImportContext::GraphOf(std::string_view attribute) {

@@ -35,6 +35,10 @@ class ImportContext {
   // The numbers of a value if they are known, else an empty Tensor.
   runtime::Tensor constant(runtime::ValueId id) const { return importer_.builder().constant(id); }
   runtime::Tensor constant_input(int i) const { return constant(input(i)); }
+  // What values of the element type are computed in.
+  runtime::ElementType ComputeType(runtime::ElementType type) const {
+    return importer_.ComputeType(type);
+  }
   // The rank of input i. Fails (and returns 0) when it is not known.
   int Rank(int i);
   // An axis of a value of `rank`, normalised to [0, rank); fails outside [-rank, rank).
@@ -72,7 +76,7 @@ class ImportContext {
   runtime::ValueId Int64s(const std::vector<int64_t>& values);  // a 1-D tensor
   runtime::ValueId Int64(int64_t value);                        // a scalar
   // A scalar of a number type.
-  runtime::ValueId Scalar(double value, runtime::ElementType type = runtime::ElementType::kFloat32);
+  runtime::ValueId Scalar(double value, runtime::ElementType type);
   // The value converted to an element type, itself when it has it.
   runtime::ValueId CastTo(runtime::ElementType type, runtime::ValueId id);
   // A subgraph's nodes in place of this one; its outputs.

@@ -81,9 +81,18 @@ Status CheckInputCount(const OperatorImport& entry, const std::vector<ValueId>& 
 
 Importer::Importer(onnx::ModelProto& model, const ConvertOptions& options)
     : model_(model), options_(options), external_(options.folder) {
+  for (const auto& input : model.graph().input()) {
+    const int type = input.type().tensor_type().elem_type();
+    takes_float64_ = takes_float64_ || type == onnx::TensorProto::DOUBLE;
+  }
   for (const onnx::FunctionProto& function : model.functions()) {
     functions_.emplace(FunctionKey(function.domain(), function.name()), &function);
   }
+}
+
+ElementType Importer::ComputeType(ElementType type) const {
+  if (type == ElementType::kFloat64 && takes_float64_) return type;
+  return kernels::IsFloat(type) ? ElementType::kFloat32 : type;
 }
 
 Result<Graph> Importer::Run() {

@@ -35,6 +35,10 @@ class Importer {
   GraphBuilder& builder() { return builder_; }
   ExternalData& external() { return external_; }
 
+  // The type in which values of an element type are computed: float32 for floats of any width. Only
+  // a model that takes float64 inputs computes its float64 values in float64.
+  runtime::ElementType ComputeType(runtime::ElementType type) const;
+
   // The value behind a name, read from the initializers at first use. kRefused for what a refused
   // node should have made.
   static constexpr runtime::ValueId kRefused = -2;
@@ -63,6 +67,7 @@ class Importer {
   std::unordered_map<std::string, const onnx::FunctionProto*> functions_;  // by FunctionKey
   ExternalData external_;
   GraphBuilder builder_;
+  bool takes_float64_ = false;
   std::map<std::string, int64_t> symbol_sizes_;  // of names that input_shapes fixes
   std::vector<std::string> refused_;
   int64_t imported_nodes_ = 0;

@@ -44,15 +44,17 @@ Standardized Standardize(ImportContext& context, const std::vector<int64_t>& axe
   const ValueId centred = EmitBinary(context, BinaryKind::Sub, x, mean);
   const ValueId square = EmitBinary(context, BinaryKind::Mul, centred, centred);
   const ValueId variance = EmitMean(context, square, axes);
-  const ValueId shifted = EmitBinary(context, BinaryKind::Add, variance, context.Scalar(epsilon));
+  const ValueId shifted = EmitBinary(context, BinaryKind::Add, variance,
+                                     context.Scalar(epsilon, context.type(x).element));
   const ValueId inverse =
       EmitUnary(context, UnaryKind::kReciprocal, EmitUnary(context, UnaryKind::kSqrt, shifted));
   return {mean, inverse, EmitBinary(context, BinaryKind::Mul, centred, inverse)};
 }
 
-ValueId Filled(ImportContext& context, int64_t count, float value) {
-  const std::vector<float> values(static_cast<size_t>(count), value);
-  return context.Constant(Tensor::Vector(values));
+// `count` times the value, in the type of input 0.
+ValueId Filled(ImportContext& context, int64_t count, double value) {
+  const Tensor wide = Tensor::Vector(std::vector<double>(static_cast<size_t>(count), value));
+  return context.Constant(runtime::Cast(wide, context.input_type(0).element));
 }
 
 }  // namespace
@@ -82,7 +84,7 @@ Status ImportLayerNormalization(ImportContext& context) {
     fields.axis = axis;
     fields.epsilon = epsilon;
     ValueId bias = context.input(2);
-    if (bias == kNoValue) bias = context.Constant(Tensor::Make(ElementType::kFloat32, scale.shape));
+    if (bias == kNoValue) bias = context.Constant(Tensor::Make(scale.element, scale.shape));
     return context.Done(
         context.Emit(std::move(fields), {context.input(0), context.input(1), bias}));
   }

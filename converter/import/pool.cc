@@ -69,6 +69,7 @@ Status ImportGlobalMaxPool(ImportContext& context) {
 
 Status ImportGlobalLpPool(ImportContext& context) {
   const int64_t p = ReadNorm(context);
+  const runtime::ElementType element = context.input_type(0).element;
   if (p == 1) return context.Done(OverSpace(context, fb::ReduceKind::L1, context.input(0)));
   if (p == 2) return context.Done(OverSpace(context, fb::ReduceKind::L2, context.input(0)));
   fb::UnaryT absolute;
@@ -78,9 +79,9 @@ Status ImportGlobalLpPool(ImportContext& context) {
   fb::BinaryT root = power;
   const ValueId size = context.Emit(std::move(absolute), {context.input(0)});
   const ValueId raised =
-      context.Emit(std::move(power), {size, context.Scalar(static_cast<double>(p))});
+      context.Emit(std::move(power), {size, context.Scalar(static_cast<double>(p), element)});
   const ValueId sum = OverSpace(context, fb::ReduceKind::Sum, raised);
-  const ValueId inverse = context.Scalar(1.0 / static_cast<double>(p));
+  const ValueId inverse = context.Scalar(1.0 / static_cast<double>(p), element);
   return context.Done(context.Emit(std::move(root), {sum, inverse}));
 }
 

@@ -137,10 +137,6 @@ Result<ElementType> ElementTypeOfOnnx(int data_type) {
                      " (strings, complex numbers, float8 and packed types are not supported)");
 }
 
-ElementType ComputeType(ElementType type) {
-  return kernels::IsFloat(type) ? ElementType::kFloat32 : type;
-}
-
 Result<Tensor> TensorOfProto(const TensorProto& proto, ExternalData* external) {
   if (proto.has_segment()) return Unsupported("tensors stored in segments");
   PLEAT_ASSIGN_OR_RETURN(const Type type, TypeOf(proto));

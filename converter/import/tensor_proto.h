@@ -13,9 +13,6 @@ namespace pleat::converter {
 // numbers and packed types; kInvalidModel for numbers ONNX does not define.
 runtime::Result<runtime::ElementType> ElementTypeOfOnnx(int data_type);
 
-// The type a value of this element type has inside Pleat: floats of any width are float32.
-runtime::ElementType ComputeType(runtime::ElementType type);
-
 // The tensor as stored. The data must be in the one field its type asks for and fit the shape
 // exactly. `external` may be null, which refuses external data.
 runtime::Result<runtime::Tensor> TensorOfProto(const onnx::TensorProto& proto,

@@ -112,7 +112,8 @@ int AxisOfMaker(const Graph& graph, const Uses& uses, ValueId x, int axis) {
     ValueId behind = x;
     int at = maker;
     while (at >= 0 && uses.OnlyReader(behind) >= 0 &&
-           IsRearrangement(graph.nodes[static_cast<size_t>(at)])) {
+           (IsRearrangement(graph.nodes[static_cast<size_t>(at)]) ||
+            graph.nodes[static_cast<size_t>(at)].As<fb::ScaleShiftT>() != nullptr)) {
       behind = graph.nodes[static_cast<size_t>(at)].inputs[0];
       at = uses.Maker(behind);
     }

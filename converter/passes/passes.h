@@ -31,6 +31,8 @@ Status FoldBackward(Graph& graph);
 // ScaleShift goes into the linear operators that read it.
 Status FoldForward(Graph& graph);
 
+// Conv and Pool take over the zeros that a Pad before them puts around the image.
+Status FusePad(Graph& graph);
 // Conv and MatMul add the other operand of the sum that follows.
 Status FuseResidual(Graph& graph);
 // Operators apply the activation that follows before they store.

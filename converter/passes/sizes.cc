@@ -22,6 +22,12 @@ const fb::WindowT* WindowOf(const Node& node) {
   return nullptr;
 }
 
+bool IsChannelsLast(const Node& node) {
+  const auto* conv = node.As<fb::ConvT>();
+  const auto* pool = node.As<fb::PoolT>();
+  return (conv != nullptr && conv->channels_last) || (pool != nullptr && pool->channels_last);
+}
+
 std::string At(const std::vector<int64_t>& numbers, size_t i) {
   return (i < numbers.size() ? std::to_string(numbers[i]) : std::string("-")) + ",";
 }
@@ -162,9 +168,12 @@ void Sizes::Derive(const Graph& graph, const Node& node, std::vector<int64_t>& t
     }
   } else if (WindowOf(node) != nullptr && x.size() == tokens.size() && x.size() >= 3) {
     tokens[0] = x[0];
-    if (node.As<fb::PoolT>() != nullptr) tokens[1] = x[1];
-    for (size_t i = 2; i < x.size(); ++i) {
-      tokens[i] = Intern(WindowText(graph, node, i - 2) + "of" + std::to_string(x[i]));
+    const size_t channels = IsChannelsLast(node) ? x.size() - 1 : 1;
+    const size_t spatial = IsChannelsLast(node) ? 1 : 2;
+    if (node.As<fb::PoolT>() != nullptr) tokens[channels] = x[channels];
+    for (size_t i = 0; i + 2 < x.size(); ++i) {
+      tokens[spatial + i] =
+          Intern(WindowText(graph, node, i) + "of" + std::to_string(x[spatial + i]));
     }
   } else if (node.As<fb::ConvTransposeT>() != nullptr && x.size() == tokens.size()) {
     tokens[0] = x[0];

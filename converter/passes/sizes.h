@@ -12,7 +12,7 @@ namespace pleat::converter {
 
 // Gives every size of every value a token: the size where it is known, else a negative number that
 // stands for how it came about, so that equal tokens are equal sizes.
-// REQUIRES: types are inferred, images are channels first.
+// REQUIRES: types are inferred.
 class Sizes {
  public:
   explicit Sizes(const Graph& graph);

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "tests/converter/onnx_builder.h"
 
@@ -171,7 +172,6 @@ TEST(ImportGraphTest, InputShapesReplaceDeclaredOnes) {
 TEST(ImportGraphTest, OtherFloatsStayAtTheBoundary) {
   for (const auto& [onnx_type, type] : std::vector<std::pair<int, ElementType>>{
            {onnx::TensorProto::FLOAT16, ElementType::kFloat16},
-           {onnx::TensorProto::DOUBLE, ElementType::kFloat64},
            {onnx::TensorProto::BFLOAT16, ElementType::kBFloat16}}) {
     OnnxBuilder builder;
     builder.Input("x", {2}, onnx_type).Node("Neg", {"x"}, {"y"}).Output("y", onnx_type);
@@ -183,6 +183,24 @@ TEST(ImportGraphTest, OtherFloatsStayAtTheBoundary) {
     const Tensor x = runtime::Cast(Floats({2}, {0.5f, -2}), type);
     EXPECT_EQ(Answer(builder, {x}), (std::vector<double>{-0.5, 2}));
   }
+}
+
+TEST(ImportGraphTest, DoubleInputsAreComputedInDouble) {
+  OnnxBuilder builder;
+  builder.Input("x", {2}, onnx::TensorProto::DOUBLE).Node("Exp", {"x"}, {"y"});
+  builder.Output("y", onnx::TensorProto::DOUBLE);
+  EXPECT_EQ(Ops(builder.Import()), "Unary");
+  const Tensor x = Tensor::Vector(std::vector<double>{1, 700});
+  EXPECT_EQ(Answer(builder, {x}), (std::vector<double>{std::exp(1.0), std::exp(700.0)}));
+}
+
+TEST(ImportGraphTest, DoubleInTheMiddleIsComputedInFloat) {
+  OnnxBuilder builder;
+  builder.Input("x", {2});
+  builder.Node("Cast", {"x"}, {"wide"}, {{"to", int64_t{onnx::TensorProto::DOUBLE}}});
+  builder.Node("Neg", {"wide"}, {"y"}).Output("y", onnx::TensorProto::DOUBLE);
+  EXPECT_EQ(Ops(builder.Import()), "Unary Cast");
+  EXPECT_EQ(Answer(builder, {Floats({2}, {1, 2})}), (std::vector<double>{-1, -2}));
 }
 
 TEST(ImportGraphTest, OutputTypeMustBeWhatTheGraphMakes) {

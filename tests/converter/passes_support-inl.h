@@ -9,14 +9,17 @@
 namespace pleat::tests {
 
 template <class T>
-ValueId Net::Append(T fields, std::vector<ValueId> inputs) {
+std::vector<ValueId> Net::Append(T fields, std::vector<ValueId> inputs, size_t outputs) {
   const std::string name = "op" + std::to_string(graph.nodes.size());
-  const ValueId output = graph.AddValue(name + "_out");
-  graph.nodes.push_back(runtime::MakeNode(name, std::move(fields), std::move(inputs), {output}));
+  std::vector<ValueId> results;
+  for (size_t i = 0; i < outputs; ++i) {
+    results.push_back(graph.AddValue(name + (i == 0 ? "_out" : "_out" + std::to_string(i))));
+  }
+  graph.nodes.push_back(runtime::MakeNode(name, std::move(fields), std::move(inputs), results));
   graph.nodes.back().sources = {name};
   const auto status = runtime::InferGraph(graph, /*evaluate=*/false);
   EXPECT_TRUE(status.ok()) << status.message();
-  return output;
+  return results;
 }
 
 }  // namespace pleat::tests

@@ -57,7 +57,12 @@ class Net {
   ValueId Reshape(ValueId x, const std::vector<int64_t>& shape);
   template <class T>
   ValueId Add(T fields, std::vector<ValueId> inputs) {
-    return Append(std::move(fields), std::move(inputs));
+    return Append(std::move(fields), std::move(inputs))[0];
+  }
+  // A node with several results.
+  template <class T>
+  std::vector<ValueId> AddMany(T fields, std::vector<ValueId> inputs, size_t outputs) {
+    return Append(std::move(fields), std::move(inputs), outputs);
   }
   void Output(ValueId id) { graph.outputs.push_back(id); }
 
@@ -73,7 +78,7 @@ class Net {
 
  private:
   template <class T>
-  ValueId Append(T fields, std::vector<ValueId> inputs);
+  std::vector<ValueId> Append(T fields, std::vector<ValueId> inputs, size_t outputs = 1);
   fb::WindowT Window(const ConvSpec& spec);
 
   bool exact_;

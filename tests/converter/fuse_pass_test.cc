@@ -1,0 +1,236 @@
+// Activations, residuals, pads and layer norms, spelled as exporters spell them.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "tests/converter/passes_support.h"
+
+namespace pleat::tests {
+namespace {
+
+using enum fb::BinaryKind;
+using kernels::UnaryKind;
+
+constexpr double kTolerance = 2e-6;
+
+ValueId Scalar(Net& net, float number) { return net.Constant({}, {number}); }
+
+// The one Unary that is left, its kind; identity when there is not exactly one node.
+UnaryKind OnlyUnary(const Graph& graph) {
+  if (graph.nodes.size() != 1 || graph.nodes[0].As<fb::UnaryT>() == nullptr) {
+    return UnaryKind::kIdentity;
+  }
+  return static_cast<UnaryKind>(graph.nodes[0].As<fb::UnaryT>()->activation.kind());
+}
+
+TEST(MatchActivations, HardSwishInEveryOrder) {
+  for (int form = 0; form < 4; ++form) {
+    Net net(1, /*exact=*/false);
+    const ValueId x = net.Input({2, 5});
+    const ValueId gate = net.Unary(net.Binary(Add, Scalar(net, 3), x), UnaryKind::kClip, 0, 6);
+    ValueId y = kNoValue;
+    if (form == 0) y = net.Binary(Div, net.Binary(Mul, x, gate), Scalar(net, 6));
+    if (form == 1) y = net.Binary(Mul, x, net.Binary(Div, gate, Scalar(net, 6)));
+    if (form == 2) y = net.Binary(Mul, net.Binary(Mul, gate, Scalar(net, 1 / 6.0f)), x);
+    if (form == 3) y = net.Binary(Mul, net.Unary(x, UnaryKind::kHardSigmoid, 1 / 6.0f, 0.5f), x);
+    net.Output(y);
+    EXPECT_EQ(OnlyUnary(ExpectSameAnswers(net.graph, kTolerance)), UnaryKind::kHardSwish) << form;
+  }
+}
+
+TEST(MatchActivations, HardSigmoid) {
+  Net net(1, /*exact=*/false);
+  const ValueId x = net.Input({2, 5});
+  const ValueId gate = net.Unary(net.Binary(Add, x, Scalar(net, 3)), UnaryKind::kClip, 0, 6);
+  net.Output(net.Binary(Div, gate, Scalar(net, 6)));
+  EXPECT_EQ(OnlyUnary(ExpectSameAnswers(net.graph, kTolerance)), UnaryKind::kHardSigmoid);
+}
+
+TEST(MatchActivations, SwishWithAndWithoutFactor) {
+  Net plain(1, /*exact=*/false);
+  const ValueId x = plain.Input({2, 5});
+  plain.Output(plain.Binary(Mul, x, plain.Unary(x, UnaryKind::kSigmoid)));
+  EXPECT_EQ(OnlyUnary(ExpectSameAnswers(plain.graph, kTolerance)), UnaryKind::kSwish);
+  Net quick(1, /*exact=*/false);
+  const ValueId z = quick.Input({2, 5});
+  const ValueId gate =
+      quick.Unary(quick.Binary(Mul, z, Scalar(quick, 1.702f)), UnaryKind::kSigmoid);
+  quick.Output(quick.Binary(Mul, gate, z));
+  EXPECT_EQ(OnlyUnary(ExpectSameAnswers(quick.graph, kTolerance)), UnaryKind::kSwish);
+}
+
+TEST(MatchActivations, Mish) {
+  Net net(1, /*exact=*/false);
+  const ValueId x = net.Input({2, 5});
+  const ValueId gate = net.Unary(net.Unary(x, UnaryKind::kSoftplus), UnaryKind::kTanh);
+  net.Output(net.Binary(Mul, x, gate));
+  EXPECT_EQ(OnlyUnary(ExpectSameAnswers(net.graph, kTolerance)), UnaryKind::kMish);
+}
+
+TEST(MatchActivations, GeluInEveryOrder) {
+  for (int form = 0; form < 3; ++form) {
+    Net net(1, /*exact=*/false);
+    const ValueId x = net.Input({2, 5});
+    const ValueId scaled = form == 1 ? net.Binary(Mul, x, Scalar(net, std::sqrt(0.5f)))
+                                     : net.Binary(Div, x, Scalar(net, std::sqrt(2.0f)));
+    const ValueId gate = net.Binary(Add, net.Unary(scaled, UnaryKind::kErf), Scalar(net, 1));
+    ValueId y = kNoValue;
+    if (form == 0) y = net.Binary(Mul, net.Binary(Mul, x, gate), Scalar(net, 0.5));
+    if (form == 1) y = net.Binary(Mul, net.Binary(Mul, x, Scalar(net, 0.5)), gate);
+    if (form == 2) y = net.Binary(Mul, x, net.Binary(Mul, gate, Scalar(net, 0.5)));
+    net.Output(y);
+    EXPECT_EQ(OnlyUnary(ExpectSameAnswers(net.graph, kTolerance)), UnaryKind::kGelu) << form;
+  }
+}
+
+TEST(MatchActivations, GeluByTanh) {
+  for (bool power : {false, true}) {
+    Net net(1, /*exact=*/false);
+    const ValueId x = net.Input({2, 5});
+    const ValueId cube =
+        power ? net.Binary(Pow, x, Scalar(net, 3)) : net.Binary(Mul, x, net.Binary(Mul, x, x));
+    const ValueId sum = net.Binary(Add, x, net.Binary(Mul, cube, Scalar(net, 0.044715f)));
+    const ValueId inner = net.Binary(Mul, sum, Scalar(net, 0.7978845608f));
+    const ValueId gate = net.Binary(Add, net.Unary(inner, UnaryKind::kTanh), Scalar(net, 1));
+    net.Output(net.Binary(Mul, net.Binary(Mul, Scalar(net, 0.5), x), gate));
+    EXPECT_EQ(OnlyUnary(ExpectSameAnswers(net.graph, kTolerance)), UnaryKind::kGeluTanh);
+  }
+}
+
+TEST(MatchActivations, LookAlikesStay) {
+  Net other(1, /*exact=*/false);  // the gate is of another value
+  const ValueId x = other.Input({2, 5}), z = other.Input({2, 5});
+  other.Output(other.Binary(Mul, x, other.Unary(z, UnaryKind::kSigmoid)));
+  EXPECT_EQ(ExpectSameAnswers(other.graph, kTolerance).nodes.size(), 2u);
+  Net wide(1, /*exact=*/false);  // the constant enlarges the result
+  const ValueId v = wide.Input({1, 5});
+  const ValueId gate = wide.Unary(v, UnaryKind::kHardSigmoid, 0.2f, 0.5f);
+  wide.Output(wide.Binary(Mul, v, gate));
+  EXPECT_EQ(ExpectSameAnswers(wide.graph, kTolerance).nodes.size(), 2u);
+}
+
+TEST(FuseActivation, GoesIntoWhatMakesItsOperand) {
+  Net net(1, /*exact=*/false);
+  const ValueId x = net.Input({1, 3, 5, 5});
+  const ValueId y = net.Unary(net.Conv(x, {}), UnaryKind::kSwish, 1);
+  const ValueId z = net.Relu(net.ConvTranspose(y, {.outputs = 2}));
+  net.Output(net.Unary(net.Binary(Mul, z, z), UnaryKind::kTanh));
+  const Graph fused = ExpectSameAnswers(net.graph, kTolerance);
+  EXPECT_EQ(Count<fb::UnaryT>(fused), 0);
+}
+
+TEST(FuseActivation, StaysWhereTheOperandIsSeen) {
+  Net net;
+  const ValueId y = net.Conv(net.Input({1, 3, 5, 5}), {});
+  net.Output(y);
+  net.Output(net.Relu(y));
+  EXPECT_EQ(Count<fb::UnaryT>(ExpectSameAnswers(net.graph)), 1);
+}
+
+TEST(FuseResidual, SumAndActivationGoIntoTheLaterConv) {
+  Net net;
+  const ValueId x = net.Input({kUnknownDim, 4, 5, 5});
+  const ConvSpec spec{.outputs = 4, .pads = {1, 1, 1, 1}, .bias = false};
+  const ValueId block = net.Conv(net.Relu(net.Conv(x, spec)), spec);
+  net.Output(net.Relu(net.Binary(Add, block, net.Conv(x, spec))));
+  const Graph fused = ExpectSameAnswers(net.graph);
+  EXPECT_EQ(Count<fb::BinaryT>(fused), 0);
+  EXPECT_EQ(Count<fb::UnaryT>(fused), 0);
+}
+
+TEST(FuseResidual, BroadcastStays) {
+  for (const Shape& shape : {Shape{1, 4, 5, 1}, Shape{kUnknownDim, 4, 5, 5}}) {
+    Net net;
+    const ValueId y = net.Conv(net.Input({2, 4, 5, 5}), {.outputs = 4, .kernel = {1, 1}});
+    net.Output(net.Binary(Add, net.Input(shape), y));
+    EXPECT_EQ(Count<fb::BinaryT>(ExpectSameAnswers(net.graph)), 1);
+  }
+}
+
+TEST(FuseResidual, AfterAnActivationItStays) {
+  Net net;
+  const ValueId x = net.Input({2, 4, 5, 5});
+  const ValueId y = net.Relu(net.Conv(x, {.outputs = 4, .kernel = {1, 1}}));
+  net.Output(net.Binary(Add, x, y));
+  EXPECT_EQ(Count<fb::BinaryT>(ExpectSameAnswers(net.graph)), 1);
+}
+
+TEST(FuseResidual, ProductsTakeOneToo) {
+  Net net;
+  const ValueId x = net.Input({2, 6, 4});
+  const ValueId y = net.MatMul(x, net.Weights({4, 4}));
+  net.Output(net.Relu(net.Binary(Add, x, net.Binary(Add, y, net.Weights({4})))));
+  EXPECT_EQ(ExpectSameAnswers(net.graph).nodes.size(), 1u);
+}
+
+ValueId Padded(Net& net, ValueId x, std::vector<int64_t> pads, float value) {
+  return net.Add(fb::PadT{}, {x, net.Int64s(pads), Scalar(net, value)});
+}
+
+TEST(FusePad, ZerosGoIntoConvAndAveragePool) {
+  Net conv;
+  conv.Output(conv.Conv(Padded(conv, conv.Input({1, 3, 5, 5}), {0, 0, 1, 0, 0, 0, 2, 1}, 0),
+                        {.pads = {0, 1, 1, 0}}));
+  EXPECT_EQ(Count<fb::PadT>(ExpectSameAnswers(conv.graph)), 0);
+  Net pool;
+  fb::PoolT fields;
+  fields.kind = fb::PoolKind::Average;
+  fields.window = std::make_unique<fb::WindowT>();
+  fields.window->kernel = {2, 2};
+  pool.Output(pool.Add(std::move(fields),
+                       {Padded(pool, pool.Input({1, 3, 5, 5}), {0, 0, 1, 1, 0, 0, 1, 0}, 0)}));
+  EXPECT_EQ(Count<fb::PadT>(ExpectSameAnswers(pool.graph)), 0);
+}
+
+TEST(FusePad, OtherPadsStay) {
+  struct Case {
+    std::vector<int64_t> pads;
+    float value;
+  };
+  for (const Case& c : {Case{{0, 0, 1, 1, 0, 0, 1, 1}, 1}, Case{{0, 1, 1, 1, 0, 0, 1, 1}, 0},
+                        Case{{0, 0, -1, 1, 0, 0, 1, 1}, 0}}) {
+    Net net;
+    net.Output(net.Conv(Padded(net, net.Input({1, 3, 5, 5}), c.pads, c.value), {}));
+    EXPECT_EQ(Count<fb::PadT>(ExpectSameAnswers(net.graph)), 1);
+  }
+}
+
+TEST(MatchLayerNorm, WithAndWithoutParameters) {
+  for (bool parameters : {false, true}) {
+    Net net(1, /*exact=*/false);
+    const ValueId x = net.Input({2, 3, 8});
+    fb::ReduceT mean;
+    mean.kind = fb::ReduceKind::Mean;
+    mean.axes = {-1};
+    const ValueId centred = net.Binary(Sub, x, net.Add(fb::ReduceT(mean), {x}));
+    const ValueId square = net.Binary(Pow, centred, Scalar(net, 2));
+    const ValueId variance = net.Add(fb::ReduceT(mean), {square});
+    const ValueId deviation =
+        net.Unary(net.Binary(Add, variance, Scalar(net, 1e-5f)), UnaryKind::kSqrt);
+    ValueId y = net.Binary(Div, centred, deviation);
+    if (parameters) {
+      y = net.Binary(Add, net.Binary(Mul, y, net.Weights({8})), net.Weights({8}));
+    }
+    net.Output(y);
+    const Graph matched = ExpectSameAnswers(net.graph, kTolerance);
+    EXPECT_EQ(matched.nodes.size(), 1u);
+    EXPECT_EQ(Count<fb::LayerNormT>(matched), 1);
+  }
+}
+
+TEST(MatchLayerNorm, OtherAxesStay) {
+  Net net(1, /*exact=*/false);
+  const ValueId x = net.Input({2, 3, 8});
+  fb::ReduceT mean;
+  mean.kind = fb::ReduceKind::Mean;
+  mean.axes = {1};
+  const ValueId centred = net.Binary(Sub, x, net.Add(fb::ReduceT(mean), {x}));
+  const ValueId variance = net.Add(fb::ReduceT(mean), {net.Binary(Mul, centred, centred)});
+  net.Output(net.Binary(
+      Div, centred, net.Unary(net.Binary(Add, variance, Scalar(net, 1e-5f)), UnaryKind::kSqrt)));
+  EXPECT_EQ(Count<fb::LayerNormT>(ExpectSameAnswers(net.graph, kTolerance)), 0);
+}
+
+}  // namespace
+}  // namespace pleat::tests
