@@ -39,7 +39,7 @@ int main(int, char** arguments) {
     session.Run();
     sum += logits[t % 10];
   }
-  std::printf("%ld allocations in 200 frames (checksum %g)\n", allocations - before,
-              static_cast<double>(sum));
-  return allocations == before ? 0 : 1;
+  const long during = allocations - before;
+  std::printf("%ld allocations in 200 frames (checksum %g)\n", during, static_cast<double>(sum));
+  return during == 0 ? 0 : 1;
 }
