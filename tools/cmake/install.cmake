@@ -46,6 +46,4 @@ set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS
     "libpleat${PROJECT_VERSION_MAJOR} (= ${PROJECT_VERSION}), pleat (= ${PROJECT_VERSION}), libxnnpack-dev, libpthreadpool-dev, libcpuinfo-dev, libhwy-dev, libxxhash-dev")
 set(CPACK_DEBIAN_TOOLS_PACKAGE_NAME pleat)
 set(CPACK_DEBIAN_TOOLS_PACKAGE_SECTION science)
-set(CPACK_DEBIAN_TOOLS_PACKAGE_DEPENDS
-    "libpleat${PROJECT_VERSION_MAJOR} (= ${PROJECT_VERSION})")
 include(CPack)
