@@ -1,9 +1,13 @@
 // Before: x * sigmoid(a x); x * hardsigmoid(x); clip(x + 3, 0, 6) / 6, times x or not;
 //   x * tanh(softplus(x)); x/2 * (1 + erf(x / sqrt 2)); x/2 * (1 + tanh(sqrt(2/pi) * (x +
-//   0.044715 x^3))), each with its constants multiplied or divided in at any place
-// After:  one Unary: Swish(a), HardSwish, HardSigmoid(1/6, 1/2), Mish, Gelu, GeluTanh
+//   0.044715 x^3))), each with its constants multiplied or divided in at any place;
+//   max(x, a x) with 0 < a < 1; max(x, c), min(x, c)
+// After:  one Unary: Swish(a), HardSwish, HardSigmoid(1/6, 1/2), Mish, Gelu, GeluTanh,
+// LeakyRelu(a),
+//   Clip(c, inf), Clip(-inf, c)
 // Condition: constants of one element and within 1e-5 of the formula's, the type of x kept.
 #include <cmath>
+#include <limits>
 
 #include "converter/passes/passes.h"
 #include "converter/passes/patterns.h"
@@ -25,6 +29,8 @@ class Matcher {
   explicit Matcher(const Pattern& pattern) : is_(pattern) {}
 
   std::optional<Found> Match(const Node& root) const {
+    const fb::BinaryKind kind = root.As<fb::BinaryT>()->kind;
+    if (kind == fb::BinaryKind::Max || kind == fb::BinaryKind::Min) return MatchBound(root, kind);
     for (const Scaled& product : is_.WithoutScale(root.outputs[0])) {
       if (auto found = MatchProduct(product)) return found;
     }
@@ -32,6 +38,27 @@ class Matcher {
   }
 
  private:
+  std::optional<Found> MatchBound(const Node& root, fb::BinaryKind kind) const {
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    const bool max = kind == fb::BinaryKind::Max;
+    const auto split = is_.ConstantOperand(root);
+    if (split && split->constant->element() == ElementType::kFloat32) {
+      if (split->constant->count() != 1) return std::nullopt;
+      const float bound = split->constant->data<float>()[0];
+      if (std::isnan(bound)) return std::nullopt;
+      return Found{UnaryKind::kClip, split->other, max ? bound : -kInfinity,
+                   max ? kInfinity : bound};
+    }
+    for (size_t side : {0, 1}) {
+      for (const Scaled& slope : is_.WithoutScale(root.inputs[1 - side])) {
+        if (max && slope.value == root.inputs[side] && slope.scale > 0 && slope.scale < 1) {
+          return Found{UnaryKind::kLeakyRelu, slope.value, static_cast<float>(slope.scale)};
+        }
+      }
+    }
+    return std::nullopt;
+  }
+
   std::optional<Found> MatchProduct(const Scaled& product) const {
     if (Near(product.scale, 1.0 / 6)) {
       const ValueId x = ClippedPlus3(product.value);
@@ -125,14 +152,16 @@ Status MatchActivations(Graph& graph) {
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     Node& node = graph.nodes[i];
     const auto* binary = node.As<fb::BinaryT>();
-    if (binary == nullptr ||
-        (binary->kind != fb::BinaryKind::Mul && binary->kind != fb::BinaryKind::Div)) {
-      continue;
-    }
+    if (binary == nullptr || !IsNone(binary->activation)) continue;
+    const bool spelled = binary->kind == fb::BinaryKind::Mul ||
+                         binary->kind == fb::BinaryKind::Div ||
+                         binary->kind == fb::BinaryKind::Max || binary->kind == fb::BinaryKind::Min;
+    if (!spelled) continue;
     const Uses uses(graph);
     const Pattern pattern(graph, uses);
     const auto found = Matcher(pattern).Match(node);
     if (!found || !TypeOf(graph, found->x).ranked ||
+        TypeOf(graph, found->x).element != ElementType::kFloat32 ||
         TypeOf(graph, found->x) != TypeOf(graph, node.outputs[0])) {
       continue;
     }

@@ -98,6 +98,22 @@ TEST(MatchActivations, GeluByTanh) {
   }
 }
 
+TEST(MatchActivations, Bounds) {
+  for (fb::BinaryKind kind : {Max, Min}) {
+    Net net;
+    net.Output(net.Binary(kind, Scalar(net, 1), net.Input({2, 5})));
+    EXPECT_EQ(OnlyUnary(ExpectSameAnswers(net.graph)), UnaryKind::kClip);
+  }
+  Net leaky;
+  const ValueId x = leaky.Input({2, 5});
+  leaky.Output(leaky.Binary(Max, leaky.Binary(Mul, x, Scalar(leaky, 0.25f)), x));
+  EXPECT_EQ(OnlyUnary(ExpectSameAnswers(leaky.graph)), UnaryKind::kLeakyRelu);
+  Net steep;
+  const ValueId z = steep.Input({2, 5});
+  steep.Output(steep.Binary(Max, steep.Binary(Mul, z, Scalar(steep, 2)), z));
+  EXPECT_EQ(ExpectSameAnswers(steep.graph).nodes.size(), 2u);
+}
+
 TEST(MatchActivations, LookAlikesStay) {
   Net other(1, /*exact=*/false);  // the gate is of another value
   const ValueId x = other.Input({2, 5}), z = other.Input({2, 5});
