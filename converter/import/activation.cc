@@ -1,9 +1,9 @@
 // Functions of one number whose parameters are attributes.
 #include <limits>
 
+#include "converter/import/emit.h"
 #include "converter/import/imports.h"
 #include "converter/import/text.h"
-#include "kernels/activation.h"
 
 namespace pleat::converter {
 namespace {
@@ -14,9 +14,7 @@ using kernels::UnaryKind;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 runtime::Status DoneWith(ImportContext& context, UnaryKind kind, float a = 0, float b = 0) {
-  fb::UnaryT fields;
-  fields.activation = fb::Activation(static_cast<uint8_t>(kind), a, b);
-  return context.Done(context.Emit(std::move(fields), {context.input(0)}));
+  return context.Done(EmitUnary(context, kind, context.input(0), a, b));
 }
 
 struct Plain {
@@ -144,9 +142,7 @@ runtime::Status ImportClip(ImportContext& context) {
   runtime::ValueId clipped = context.input(0);
   const auto bound_by = [&](fb::BinaryKind kind, int i) {
     if (!context.has_input(i)) return;
-    fb::BinaryT fields;
-    fields.kind = kind;
-    clipped = context.Emit(std::move(fields), {clipped, context.input(i)});
+    clipped = EmitBinary(context, kind, clipped, context.input(i));
   };
   bound_by(fb::BinaryKind::Max, 1);
   bound_by(fb::BinaryKind::Min, 2);

@@ -1,4 +1,5 @@
 // Functions of two or more tensors, element by element.
+#include "converter/import/emit.h"
 #include "converter/import/imports.h"
 #include "converter/import/text.h"
 
@@ -44,12 +45,6 @@ BinaryKind KindOf(ImportContext& context) {
   }
   context.Unsupported("no such function");
   return BinaryKind::Add;
-}
-
-ValueId EmitBinary(ImportContext& context, BinaryKind kind, ValueId a, ValueId b) {
-  fb::BinaryT fields;
-  fields.kind = kind;
-  return context.Emit(std::move(fields), {a, b});
 }
 
 // Input 1 as Numpy's broadcasting expects it: before operator set 7 `axis` said where its

@@ -3,8 +3,8 @@
 // computed in double. Everything else stays as the model states it, with a reason.
 #include <cmath>
 
+#include "converter/import/emit.h"
 #include "converter/import/imports.h"
-#include "kernels/activation.h"
 
 namespace pleat::converter {
 namespace {
@@ -61,37 +61,21 @@ int64_t Channels(ImportContext& context, const Type& x) {
   return channels;
 }
 
-ValueId EmitBinary(ImportContext& context, fb::BinaryKind kind, ValueId a, ValueId b) {
-  fb::BinaryT fields;
-  fields.kind = kind;
-  return context.Emit(std::move(fields), {a, b});
-}
-
-// The parameter with axes behind it, so that it broadcasts along axis 1 of an input of `rank`.
-ValueId AlongChannels(ImportContext& context, ValueId parameter, int rank) {
-  if (rank <= 2) return parameter;
-  fb::UnsqueezeT fields;
-  for (int i = 1; i < rank - 1; ++i) fields.axes.push_back(i);
-  return context.Emit(std::move(fields), {parameter});
-}
-
 // x * (gamma / sqrt(variance + epsilon)) + (beta - mean * ...), step by step. With `per_channel`
 // the parameters are one number a channel, else they broadcast as they are.
 ValueId Composed(ImportContext& context, float epsilon, bool per_channel) {
-  fb::UnaryT root;
-  root.activation = fb::Activation(static_cast<uint8_t>(kernels::UnaryKind::kSqrt), 0, 0);
   const ValueId shifted = EmitBinary(context, fb::BinaryKind::Add, context.input(4),
                                      context.Scalar(epsilon, context.input_type(4).element));
   ValueId scale = EmitBinary(context, fb::BinaryKind::Div, context.input(1),
-                             context.Emit(std::move(root), {shifted}));
+                             EmitUnary(context, kernels::UnaryKind::kSqrt, shifted));
   ValueId shift = EmitBinary(context, fb::BinaryKind::Sub, context.input(2),
                              EmitBinary(context, fb::BinaryKind::Mul, context.input(3), scale));
   scale = context.CastTo(context.input_type(0).element, scale);
   shift = context.CastTo(context.input_type(0).element, shift);
   if (per_channel) {
     const int rank = context.Rank(0);
-    scale = AlongChannels(context, scale, rank);
-    shift = AlongChannels(context, shift, rank);
+    scale = AlongAxis(context, scale, 1, rank);
+    shift = AlongAxis(context, shift, 1, rank);
   }
   const ValueId scaled = EmitBinary(context, fb::BinaryKind::Mul, context.input(0), scale);
   return EmitBinary(context, fb::BinaryKind::Add, scaled, shift);

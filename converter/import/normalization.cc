@@ -1,6 +1,6 @@
 // Normalisations by statistics of the input itself, and Dropout, which does nothing in inference.
+#include "converter/import/emit.h"
 #include "converter/import/imports.h"
-#include "kernels/activation.h"
 
 namespace pleat::converter {
 namespace {
@@ -14,25 +14,6 @@ using runtime::Status;
 using runtime::Tensor;
 using runtime::ValueId;
 
-ValueId EmitBinary(ImportContext& context, BinaryKind kind, ValueId a, ValueId b) {
-  fb::BinaryT fields;
-  fields.kind = kind;
-  return context.Emit(std::move(fields), {a, b});
-}
-
-ValueId EmitUnary(ImportContext& context, UnaryKind kind, ValueId x) {
-  fb::UnaryT fields;
-  fields.activation = fb::Activation(static_cast<uint8_t>(kind), 0, 0);
-  return context.Emit(std::move(fields), {x});
-}
-
-ValueId EmitMean(ImportContext& context, ValueId x, const std::vector<int64_t>& axes) {
-  fb::ReduceT fields;
-  fields.kind = fb::ReduceKind::Mean;
-  fields.axes = axes;
-  return context.Emit(std::move(fields), {x});
-}
-
 struct Standardized {
   ValueId mean, inverse_deviation, y;
 };
@@ -40,10 +21,10 @@ struct Standardized {
 // (x - mean) / sqrt(mean((x - mean)^2) + epsilon) over `axes`.
 Standardized Standardize(ImportContext& context, const std::vector<int64_t>& axes, double epsilon) {
   const ValueId x = context.input(0);
-  const ValueId mean = EmitMean(context, x, axes);
+  const ValueId mean = EmitReduce(context, fb::ReduceKind::Mean, x, axes);
   const ValueId centred = EmitBinary(context, BinaryKind::Sub, x, mean);
   const ValueId square = EmitBinary(context, BinaryKind::Mul, centred, centred);
-  const ValueId variance = EmitMean(context, square, axes);
+  const ValueId variance = EmitReduce(context, fb::ReduceKind::Mean, square, axes);
   const ValueId shifted = EmitBinary(context, BinaryKind::Add, variance,
                                      context.Scalar(epsilon, context.type(x).element));
   const ValueId inverse =
@@ -96,6 +77,23 @@ Status ImportLayerNormalization(ImportContext& context) {
   return context.Done(y);
 }
 
+// x / sqrt(mean(x^2) + epsilon) * scale over the axes from `axis` on.
+Status ImportRmsNormalization(ImportContext& context) {
+  const ValueId x = context.input(0);
+  const float epsilon = context.Float("epsilon", 1e-5f);
+  if (context.Int("stash_type", 1) != 1) return context.Unsupported("stash_type other than 1");
+  const int rank = context.Rank(0);
+  std::vector<int64_t> axes;
+  for (int64_t i = context.Axis(context.Int("axis", -1), rank); i < rank; ++i) axes.push_back(i);
+  const ValueId square = EmitBinary(context, BinaryKind::Mul, x, x);
+  const ValueId mean = EmitReduce(context, fb::ReduceKind::Mean, square, axes);
+  const ValueId shifted =
+      EmitBinary(context, BinaryKind::Add, mean, context.Scalar(epsilon, context.type(x).element));
+  const ValueId root = EmitUnary(context, UnaryKind::kSqrt, shifted);
+  const ValueId y = EmitBinary(context, BinaryKind::Div, x, root);
+  return context.Done(EmitBinary(context, BinaryKind::Mul, y, context.input(1)));
+}
+
 Status ImportGroupNormalization(ImportContext& context) {
   fb::InstanceNormT fields;
   fields.epsilon = context.Float("epsilon", 1e-5f);
@@ -107,20 +105,15 @@ Status ImportGroupNormalization(ImportContext& context) {
   const bool per_group = context.opset() < 21;
   const ValueId x = context.input(0);
   const ValueId sizes = context.Emit(fb::ShapeOfT(), {x});
-  const ValueId grouped = context.Emit(fb::ReshapeT(), {x, context.Int64s({0, groups, -1})});
+  const ValueId grouped = EmitReshape(context, x, {0, groups, -1});
   const ValueId scale = per_group ? context.input(1) : Filled(context, groups, 1);
   const ValueId bias = per_group ? context.input(2) : Filled(context, groups, 0);
   const ValueId normalized = context.Emit(std::move(fields), {grouped, scale, bias});
   ValueId y = context.Emit(fb::ReshapeT(), {normalized, sizes});
   if (per_group) return context.Done(y);
-  const auto along_channels = [&](int i) {
-    fb::UnsqueezeT unsqueeze;
-    for (int axis = 1; axis < rank - 1; ++axis) unsqueeze.axes.push_back(axis);
-    return unsqueeze.axes.empty() ? context.input(i)
-                                  : context.Emit(std::move(unsqueeze), {context.input(i)});
-  };
-  y = EmitBinary(context, BinaryKind::Mul, y, along_channels(1));
-  return context.Done(EmitBinary(context, BinaryKind::Add, y, along_channels(2)));
+  y = EmitBinary(context, BinaryKind::Mul, y, AlongAxis(context, context.input(1), 1, rank));
+  return context.Done(
+      EmitBinary(context, BinaryKind::Add, y, AlongAxis(context, context.input(2), 1, rank)));
 }
 
 Status ImportMeanVarianceNormalization(ImportContext& context) {
@@ -132,10 +125,8 @@ Status ImportMeanVarianceNormalization(ImportContext& context) {
 Status ImportLpNormalization(ImportContext& context) {
   const int64_t p = context.Int("p", 2);
   if (p != 1 && p != 2) return context.Invalid("p is " + std::to_string(p) + ", expected 1 or 2");
-  fb::ReduceT fields;
-  fields.kind = p == 1 ? fb::ReduceKind::L1 : fb::ReduceKind::L2;
-  fields.axes = {context.Int("axis", -1)};
-  const ValueId norm = context.Emit(std::move(fields), {context.input(0)});
+  const fb::ReduceKind kind = p == 1 ? fb::ReduceKind::L1 : fb::ReduceKind::L2;
+  const ValueId norm = EmitReduce(context, kind, context.input(0), {context.Int("axis", -1)});
   return context.Done(EmitBinary(context, BinaryKind::Div, context.input(0), norm));
 }
 

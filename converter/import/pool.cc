@@ -1,7 +1,7 @@
 // MaxPool, AveragePool, LpPool and their global forms.
+#include "converter/import/emit.h"
 #include "converter/import/imports.h"
 #include "converter/import/window.h"
-#include "kernels/activation.h"
 
 namespace pleat::converter {
 namespace {
@@ -21,10 +21,9 @@ fb::PoolT PoolOf(ImportContext& context, fb::PoolKind kind) {
 ValueId OverSpace(ImportContext& context, fb::ReduceKind kind, ValueId x) {
   const int rank = context.Rank(0);
   if (rank < 3 && context.ok()) context.Invalid("its input has no spatial axes");
-  fb::ReduceT fields;
-  fields.kind = kind;
-  for (int i = 2; i < rank; ++i) fields.axes.push_back(i);
-  return context.Emit(std::move(fields), {x});
+  std::vector<int64_t> axes;
+  for (int i = 2; i < rank; ++i) axes.push_back(i);
+  return EmitReduce(context, kind, x, axes);
 }
 
 // p was a float in operator set 1.
@@ -72,17 +71,12 @@ Status ImportGlobalLpPool(ImportContext& context) {
   const runtime::ElementType element = context.input_type(0).element;
   if (p == 1) return context.Done(OverSpace(context, fb::ReduceKind::L1, context.input(0)));
   if (p == 2) return context.Done(OverSpace(context, fb::ReduceKind::L2, context.input(0)));
-  fb::UnaryT absolute;
-  absolute.activation = fb::Activation(static_cast<uint8_t>(kernels::UnaryKind::kAbs), 0, 0);
-  fb::BinaryT power;
-  power.kind = fb::BinaryKind::Pow;
-  fb::BinaryT root = power;
-  const ValueId size = context.Emit(std::move(absolute), {context.input(0)});
-  const ValueId raised =
-      context.Emit(std::move(power), {size, context.Scalar(static_cast<double>(p), element)});
+  const ValueId size = EmitUnary(context, kernels::UnaryKind::kAbs, context.input(0));
+  const ValueId power = context.Scalar(static_cast<double>(p), element);
+  const ValueId raised = EmitBinary(context, fb::BinaryKind::Pow, size, power);
   const ValueId sum = OverSpace(context, fb::ReduceKind::Sum, raised);
-  const ValueId inverse = context.Scalar(1.0 / static_cast<double>(p), element);
-  return context.Done(context.Emit(std::move(root), {sum, inverse}));
+  const ValueId root = context.Scalar(1.0 / static_cast<double>(p), element);
+  return context.Done(EmitBinary(context, fb::BinaryKind::Pow, sum, root));
 }
 
 }  // namespace pleat::converter

@@ -1,0 +1,114 @@
+// Quantised operators.
+#include <gtest/gtest.h>
+
+#include "tests/converter/onnx_builder.h"
+
+namespace pleat::converter {
+namespace {
+
+using onnx::TensorProto;
+using runtime::StatusCode;
+using runtime::Tensor;
+using tests::Answer;
+using tests::Floats;
+using tests::OnnxBuilder;
+
+using Doubles = std::vector<double>;
+
+void AddBytes(OnnxBuilder& builder, const std::string& name, int type, std::vector<int64_t> dims,
+              const std::vector<int>& values) {
+  TensorProto* tensor = builder.graph().add_initializer();
+  tensor->set_name(name);
+  tensor->set_data_type(type);
+  for (const int64_t dim : dims) tensor->add_dims(dim);
+  for (const int value : values) tensor->add_int32_data(value);
+}
+
+Tensor Uint8s(runtime::Shape shape, const std::vector<uint8_t>& values) {
+  return Tensor::Of<uint8_t>(std::move(shape), values);
+}
+
+TEST(ImportQuantizeTest, RoundsHalvesToEvenAndSaturates) {
+  OnnxBuilder builder(13);
+  builder.Input("x", {6}).Weight("scale", {}, {2}).Output("y", TensorProto::UINT8);
+  AddBytes(builder, "zero", TensorProto::UINT8, {}, {10});
+  builder.Node("QuantizeLinear", {"x", "scale", "zero"}, {"y"});
+  EXPECT_EQ(Answer(builder, {Floats({6}, {0, 1, 3, -5, 1000, -1000})}),
+            (Doubles{10, 10, 12, 8, 255, 0}));
+}
+
+TEST(ImportQuantizeTest, ParametersRunAlongTheAxis) {
+  OnnxBuilder builder(13);
+  builder.Input("x", {1, 2, 2}).Weight("scale", {2}, {1, 10}).Output("y", TensorProto::INT8);
+  AddBytes(builder, "zero", TensorProto::INT8, {2}, {0, -3});
+  builder.Node("QuantizeLinear", {"x", "scale", "zero"}, {"y"}, {{"axis", int64_t{1}}});
+  EXPECT_EQ(Answer(builder, {Floats({1, 2, 2}, {1, 2, 30, -40})}), (Doubles{1, 2, 0, -7}));
+}
+
+TEST(ImportQuantizeTest, DequantizedWeightsAreConstants) {
+  OnnxBuilder builder(13);
+  builder.Input("x", {1, 1, 2}).Weight("scale", {2}, {0.5f, 2}).Output("y");
+  AddBytes(builder, "w", TensorProto::INT8, {2, 1, 1}, {3, -4});
+  AddBytes(builder, "zero", TensorProto::INT8, {2}, {1, 0});
+  builder.Node("DequantizeLinear", {"w", "scale", "zero"}, {"wf"}, {{"axis", int64_t{0}}});
+  builder.Node("Conv", {"x", "wf"}, {"y"});
+  EXPECT_EQ(tests::Ops(builder.Import()), "Conv");
+  EXPECT_EQ(Answer(builder, {Floats({1, 1, 2}, {1, 2})}), (Doubles{1, 2, -8, -16}));
+}
+
+TEST(ImportQuantizeTest, IntegerProductsAreExactOrRefused) {
+  const auto product = [](int64_t terms, int weight) {
+    OnnxBuilder builder(13);
+    builder.Input("a", {1, terms}, TensorProto::UINT8).Output("y", TensorProto::INT32);
+    AddBytes(builder, "b", TensorProto::UINT8, {terms, 1},
+             std::vector<int>(static_cast<size_t>(terms), weight));
+    AddBytes(builder, "a_zero", TensorProto::UINT8, {}, {5});
+    AddBytes(builder, "b_zero", TensorProto::UINT8, {}, {1});
+    builder.Node("MatMulInteger", {"a", "b", "a_zero", "b_zero"}, {"y"});
+    return builder;
+  };
+  EXPECT_EQ(Answer(product(2, 4), {Uint8s({1, 2}, {0, 255})}), (Doubles{-15 + 750}));
+  // 250 * 254 * 262 is below 2^24, 250 * 254 * 265 above.
+  const std::vector<uint8_t> full(262, 255);
+  EXPECT_EQ(Answer(product(262, 255), {Uint8s({1, 262}, full)}), (Doubles{250.0 * 254 * 262}));
+  EXPECT_EQ(product(265, 255).Import().status().code(), StatusCode::kUnsupported);
+  EXPECT_TRUE(product(100000, 1).Import().ok());
+}
+
+TEST(ImportQuantizeTest, ConvolutionPadsWithTheZeroPoint) {
+  OnnxBuilder builder(13);
+  builder.Input("x", {1, 1, 2}, TensorProto::UINT8).Output("y", TensorProto::UINT8);
+  builder.Weight("xs", {}, {0.5f}).Weight("ws", {2}, {1, 2}).Weight("ys", {}, {0.25f});
+  AddBytes(builder, "xz", TensorProto::UINT8, {}, {10});
+  AddBytes(builder, "w", TensorProto::INT8, {2, 1, 2}, {1, 1, 1, -1});
+  AddBytes(builder, "wz", TensorProto::INT8, {2}, {0, 0});
+  AddBytes(builder, "yz", TensorProto::UINT8, {}, {100});
+  AddBytes(builder, "bias", TensorProto::INT32, {2}, {1, 0});
+  builder.Node("QLinearConv", {"x", "xs", "xz", "w", "ws", "wz", "ys", "yz", "bias"}, {"y"},
+               {{"pads", std::vector<int64_t>{1, 0}}});
+  // Centred: 0 | 2 5 under [1 1] + 1 and [1 -1]; times 0.5 * scale / 0.25, plus 100.
+  EXPECT_EQ(Answer(builder, {Uint8s({1, 1, 2}, {12, 15})}),
+            (Doubles{100 + 2 * 3, 100 + 2 * 8, 100 - 4 * 2, 100 - 4 * 3}));
+}
+
+TEST(ImportQuantizeTest, DynamicQuantization) {
+  OnnxBuilder builder(11);
+  builder.Input("x", {3}).Output("y", TensorProto::UINT8).Output("scale");
+  builder.Output("zero", TensorProto::UINT8);
+  builder.Node("DynamicQuantizeLinear", {"x"}, {"y", "scale", "zero"});
+  const auto outputs = tests::ImportAndRun(builder, {Floats({3}, {-51, 0, 204})});
+  ASSERT_TRUE(outputs.ok()) << outputs.status().message();
+  EXPECT_EQ(ToDoubles((*outputs)[0]), (Doubles{0, 51, 255}));
+  EXPECT_EQ(ToDoubles((*outputs)[1]), (Doubles{1}));
+  EXPECT_EQ(ToDoubles((*outputs)[2]), (Doubles{51}));
+}
+
+TEST(ImportQuantizeTest, BlocksAreRefused) {
+  OnnxBuilder builder(21);
+  builder.Input("x", {2, 4}).Weight("scale", {2, 2}, {1, 1, 1, 1}).Output("y", TensorProto::UINT8);
+  builder.Node("QuantizeLinear", {"x", "scale"}, {"y"}, {{"block_size", int64_t{2}}});
+  EXPECT_EQ(builder.Import().status().code(), StatusCode::kUnsupported);
+}
+
+}  // namespace
+}  // namespace pleat::converter
