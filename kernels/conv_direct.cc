@@ -16,7 +16,7 @@ namespace {
 constexpr int64_t kMaxRun = 160;            // floats of a kernel row read as one run
 constexpr size_t kBlockBytes = 128 * 1024;  // of the image, that a block of rows reads
 constexpr size_t kBlockPointers = 4096;     // of the rows of a block
-constexpr size_t kMinBlockRows = 14;
+constexpr size_t kMinBlockRows = 16;
 
 size_t RoundUp(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
@@ -137,23 +137,25 @@ class DirectConv final : public Kernel {
     auto** pointers = reinterpret_cast<const float**>(scratch);
     FillRows(job.x + static_cast<int64_t>(group) * inputs_, rows, pointers,
              reinterpret_cast<float*>(scratch + ThreadBytes() - EdgeBytes()));
-    float* y = job.y + rows.begin * y_step + channel;
-    gemm_.multiply(
-        {.rows = pointers,
-         .row_count = count,
-         .taps = taps_,
-         .count = count_,
-         .panels = job.weights + first_panel * panel_step_,
-         .panel_step = panel_step_,
-         .init = job.bias ? job.bias + first_panel * kPanelWidth : nullptr,
-         .columns = column_end - column_begin,
-         .y = y,
-         .y_step = y_step,
-         .residual = job.residual ? job.residual + rows.begin * residual_step + channel : nullptr,
-         .residual_step = residual_step,
-         .low = epilogue_.low,
-         .high = epilogue_.high});
-    epilogue_.Finish(y, count, column_end - column_begin, y_step);
+    BlockJob block{};
+    block.rows = pointers;
+    block.row_count = count;
+    block.taps = taps_;
+    block.count = count_;
+    block.panels = job.weights + first_panel * panel_step_;
+    block.panel_step = panel_step_;
+    if (job.bias != nullptr) block.init = job.bias + first_panel * kPanelWidth;
+    block.columns = column_end - column_begin;
+    block.y = job.y + rows.begin * y_step + channel;
+    block.y_step = y_step;
+    if (job.residual != nullptr) {
+      block.residual = job.residual + rows.begin * residual_step + channel;
+    }
+    block.residual_step = residual_step;
+    block.low = epilogue_.low;
+    block.high = epilogue_.high;
+    gemm_.multiply(block);
+    epilogue_.Finish(block.y, count, block.columns, y_step);
   }
 
   // Pointers [taps][rows] for output pixels `rows` of all images; x is the group's first channel.

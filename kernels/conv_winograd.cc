@@ -222,6 +222,7 @@ class WinogradConv final : public Kernel {
       const float* first = transformed + point * PointStep(layout.tiles);
       for (size_t i = 0; i < count; ++i) rows[i] = first + i * inputs_;
       job.panels = filters_.get() + point * FilterStep() + column * inputs_;
+      job.next_panels = point + 1 < kPoints ? job.panels + FilterStep() : nullptr;
       job.y = products + point * step;
       gemm_.multiply(job);
     }

@@ -24,11 +24,14 @@ constexpr size_t kTileRegisters = (HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64) ?
 constexpr size_t kMaxTileVectors = kVectorsPerPanel == 4 ? 4 : 3;
 constexpr size_t kUsualTileVectors = kVectorsPerPanel == 4 ? 4 : 2;
 
-// Rows of a tile `vectors` wide: accumulators, one row of weights and a broadcast fit in registers.
+// Rows of a tile `vectors` wide: accumulators, one row of weights and a broadcast fit in registers,
+// and rows a multiple of 4 KiB apart in the ways of a cache set.
 constexpr size_t TileRows(size_t vectors) {
-  return HWY_MIN((kTileRegisters - vectors - 1) / vectors, size_t{14});
+  return HWY_MIN((kTileRegisters - vectors - 1) / vectors, size_t{8});
 }
 constexpr size_t kMaxTileRows = TileRows(1);
+
+constexpr size_t kStepsPerFetch = 16;
 
 // A tile is kept in registers while it runs along the sum. Fields mean what they mean in BlockJob.
 struct TileJob {
@@ -46,6 +49,9 @@ struct TileJob {
   size_t residual_step;
   size_t columns;  // that exist, within the tile's width
   float low, high;
+  // Weights to fetch into the cache for later: so many lines every kStepsPerFetch steps.
+  const char* ahead;
+  size_t ahead_lines;
 };
 
 template <size_t kRows, size_t kVectors>
@@ -57,7 +63,7 @@ void Tile(const TileJob& job) {
   HWY_UNROLL(4)
   for (size_t v = 0; v < kVectors; ++v) {
     const V init = job.init == nullptr ? hn::Zero(d) : hn::LoadU(d, job.init + v * L);
-    HWY_UNROLL(14)
+    HWY_UNROLL(8)
     for (size_t r = 0; r < kRows; ++r) sums[r][v] = init;
   }
   const float* weights[kVectors];
@@ -66,30 +72,37 @@ void Tile(const TileJob& job) {
     const size_t lane = job.lane + v * L;
     weights[v] = job.panels + lane / kPanelLanes * job.panel_step + lane % kPanelLanes;
   }
+  const char* ahead = job.ahead;
   const float* const* taps = job.rows;
   for (size_t t = 0; t < job.taps; ++t, taps += job.row_step) {
     const float* rows[kRows];
-    HWY_UNROLL(14)
+    HWY_UNROLL(8)
     for (size_t r = 0; r < kRows; ++r) rows[r] = taps[r];
-    for (size_t k = 0; k < job.count; ++k) {
-      V w[kVectors];
-      HWY_UNROLL(4)
-      for (size_t v = 0; v < kVectors; ++v) {
-        w[v] = hn::LoadU(d, weights[v]);
-        weights[v] += kPanelLanes;
+    for (size_t k = 0; k < job.count;) {
+      const size_t end = HWY_MIN(k + kStepsPerFetch, job.count);
+      for (size_t line = 0; line < job.ahead_lines; ++line, ahead += 64) {
+        __builtin_prefetch(ahead, 0, 2);
       }
-      HWY_UNROLL(14)
-      for (size_t r = 0; r < kRows; ++r) {
-        const V x = hn::Set(d, rows[r][k]);
+      for (; k < end; ++k) {
+        V w[kVectors];
         HWY_UNROLL(4)
-        for (size_t v = 0; v < kVectors; ++v) sums[r][v] = hn::MulAdd(x, w[v], sums[r][v]);
+        for (size_t v = 0; v < kVectors; ++v) {
+          w[v] = hn::LoadU(d, weights[v]);
+          weights[v] += kPanelLanes;
+        }
+        HWY_UNROLL(8)
+        for (size_t r = 0; r < kRows; ++r) {
+          const V x = hn::Set(d, rows[r][k]);
+          HWY_UNROLL(4)
+          for (size_t v = 0; v < kVectors; ++v) sums[r][v] = hn::MulAdd(x, w[v], sums[r][v]);
+        }
       }
     }
   }
   const size_t full = job.columns / L;
   const size_t rest = job.columns % L;
   if (job.residual != nullptr) {
-    HWY_UNROLL(14)
+    HWY_UNROLL(8)
     for (size_t r = 0; r < kRows; ++r) {
       const float* from = job.residual + r * job.residual_step;
       HWY_UNROLL(4)
@@ -100,7 +113,7 @@ void Tile(const TileJob& job) {
     }
   }
   const V low = hn::Set(d, job.low), high = hn::Set(d, job.high);
-  HWY_UNROLL(14)
+  HWY_UNROLL(8)
   for (size_t r = 0; r < kRows; ++r) {
     float* to = job.y + r * job.y_step;
     HWY_UNROLL(4)
@@ -166,6 +179,12 @@ void MultiplyBlock(const BlockJob& job) {
     tile.lane = column;
     if (job.init != nullptr) tile.init = job.init + column;
     const size_t tiles = (job.row_count + TileRows(width) - 1) / TileRows(width);
+    // While the rows go by, the next columns' weights come nearer.
+    const size_t next = v + width < vectors ? (column + width * kTileLanes) / kPanelLanes : 0;
+    const float* ahead = next > 0 ? job.panels + next * job.panel_step : job.next_panels;
+    const size_t lines = kStepsPerFetch * width * kTileLanes * sizeof(float) / 64;
+    tile.ahead_lines = ahead == nullptr ? 0 : (lines + tiles - 1) / tiles;
+    tile.ahead = reinterpret_cast<const char*>(ahead);
     for (size_t i = 0; i < tiles; ++i) {
       const Range rows = PartOf(job.row_count, tiles, i);
       tile.rows = job.rows + rows.begin;
@@ -174,6 +193,8 @@ void MultiplyBlock(const BlockJob& job) {
         tile.residual = job.residual + rows.begin * job.residual_step + column;
       }
       kTiles.of[width - 1][rows.end - rows.begin - 1](tile);
+      const size_t fetches = job.taps * ((job.count + kStepsPerFetch - 1) / kStepsPerFetch);
+      tile.ahead += fetches * tile.ahead_lines * 64;
     }
     v += width;
   }

@@ -22,7 +22,8 @@ struct BlockJob {
   // Panels [taps][count][16] for all columns, zero beyond the last; panel_step floats apart.
   const float* panels;
   size_t panel_step;
-  const float* init;  // whole panels long, or null
+  const float* next_panels;  // those a later block will read, to be fetched meanwhile; or null
+  const float* init;         // whole panels long, or null
   size_t columns;
   float* y;
   size_t y_step;
