@@ -62,6 +62,7 @@ int Main(int argc, char** argv) {
       "7 verification failed, 70 internal error. `pleat VERB --help` says more.");
   Command command;
   AddConvert(app, command);
+  AddEmbed(app, command);
   AddExplain(app, command);
   AddInspect(app, command);
   AddRun(app, command);

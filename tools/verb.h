@@ -22,6 +22,7 @@ struct Command {
 };
 
 void AddConvert(CLI::App& app, Command& command);
+void AddEmbed(CLI::App& app, Command& command);
 void AddExplain(CLI::App& app, Command& command);
 void AddInspect(CLI::App& app, Command& command);
 void AddRun(CLI::App& app, Command& command);
