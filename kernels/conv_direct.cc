@@ -219,21 +219,26 @@ class DirectConv final : public Kernel {
 
   // Whole kernel rows; those over the edge are copied to `edge`, which moves on.
   void FillRuns(const float* line, int64_t ow, int64_t run, const float** to, float*& edge) const {
-    const int64_t pixels = p_.kernel[2];
-    for (int64_t i = 0; i < run; ++i) {
-      const int64_t iw = (ow + i) * p_.stride[2] - p_.pad_begin[2];
-      if (iw >= 0 && iw + pixels <= p_.in[2]) {
-        to[i] = line + iw * in_.pixel;
-        continue;
-      }
-      const int64_t begin = std::clamp<int64_t>(-iw, 0, pixels);
-      const int64_t end = std::clamp<int64_t>(p_.in[2] - iw, begin, pixels);
-      std::fill_n(edge, begin * inputs_, 0.0f);
-      std::copy_n(line + (iw + begin) * inputs_, (end - begin) * inputs_, edge + begin * inputs_);
-      std::fill(edge + end * inputs_, edge + pixels * inputs_, 0.0f);
-      to[i] = edge;
-      edge += count_;
-    }
+    const Range inside = Inside(0, p_.kernel[2] - 1);
+    const int64_t begin = std::clamp<int64_t>(static_cast<int64_t>(inside.begin) - ow, 0, run);
+    const int64_t end = std::clamp<int64_t>(static_cast<int64_t>(inside.end) - ow, begin, run);
+    for (int64_t i = 0; i < begin; ++i) to[i] = CopyRun(line, ow + i, edge);
+    const int64_t step = p_.stride[2] * in_.pixel;
+    const float* from = line + ((ow + begin) * p_.stride[2] - p_.pad_begin[2]) * in_.pixel;
+    for (int64_t i = begin; i < end; ++i, from += step) to[i] = from;
+    for (int64_t i = end; i < run; ++i) to[i] = CopyRun(line, ow + i, edge);
+  }
+
+  const float* CopyRun(const float* line, int64_t ow, float*& edge) const {
+    const int64_t pixels = p_.kernel[2], first = ow * p_.stride[2] - p_.pad_begin[2];
+    const int64_t begin = std::clamp<int64_t>(-first, 0, pixels);
+    const int64_t end = std::clamp<int64_t>(p_.in[2] - first, begin, pixels);
+    std::fill_n(edge, begin * inputs_, 0.0f);
+    std::copy_n(line + (first + begin) * inputs_, (end - begin) * inputs_, edge + begin * inputs_);
+    std::fill(edge + end * inputs_, edge + pixels * inputs_, 0.0f);
+    const float* copy = edge;
+    edge += count_;
+    return copy;
   }
 
   const ConvProblem p_;
