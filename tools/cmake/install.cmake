@@ -9,6 +9,10 @@ install(TARGETS pleat_static EXPORT PleatRuntime ARCHIVE COMPONENT dev)
 install(TARGETS pleat_converter_shared EXPORT PleatConverter
   LIBRARY COMPONENT tools NAMELINK_COMPONENT dev)
 install(TARGETS pleat RUNTIME COMPONENT tools)
+install(FILES ${PROJECT_BINARY_DIR}/pleat.1
+        DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT tools)
+install(FILES ${PROJECT_SOURCE_DIR}/tools/install/pleat.bash RENAME pleat
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT tools)
 
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/runtime/include/pleat
                   ${PROJECT_SOURCE_DIR}/converter/include/pleat

@@ -14,6 +14,13 @@ set(runtime_objects $<TARGET_OBJECTS:pleat_kernels> $<TARGET_OBJECTS:pleat_runti
 set(runtime_needs ${XNNPACK_LIBRARY} ${PTHREADPOOL_LIBRARY} ${CPUINFO_LIBRARY} hwy::hwy
     ${XXHASH_LIBRARY})
 
+# Nothing but PLEAT_API shows, also where the archive becomes part of somebody's shared library.
+# Builds for this machine alone are not installed, and keep their objects as they are.
+if(NOT PLEAT_NATIVE_ONLY)
+  set_target_properties(pleat_kernels pleat_runtime pleat_converter PROPERTIES
+    C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+endif()
+
 add_library(pleat_shared SHARED ${runtime_objects})
 target_link_libraries(pleat_shared PRIVATE pleat_options ${runtime_needs})
 target_link_options(pleat_shared PRIVATE
@@ -37,6 +44,12 @@ set_target_properties(pleat_shared PROPERTIES EXPORT_NAME runtime)
 set_target_properties(pleat_static PROPERTIES EXPORT_NAME runtime_static)
 add_library(Pleat::runtime ALIAS pleat_shared)
 add_library(Pleat::runtime_static ALIAS pleat_static)
+
+# A program that loads a sanitized library has to be linked for it.
+if(PLEAT_SANITIZE)
+  target_link_options(pleat_shared INTERFACE $<BUILD_INTERFACE:-fsanitize=${PLEAT_SANITIZE}>)
+  target_link_options(pleat_static INTERFACE $<BUILD_INTERFACE:-fsanitize=${PLEAT_SANITIZE}>)
+endif()
 
 add_library(pleat_converter_shared SHARED $<TARGET_OBJECTS:pleat_converter>)
 target_link_libraries(pleat_converter_shared
