@@ -79,4 +79,18 @@ Difference Compare(const Tensor& got, const Tensor& expected, const Tolerance& t
   return difference;
 }
 
+Json JsonOf(const Difference& difference) {
+  Json json = {{"pass", difference.pass}, {"mismatch", TextOrNull(difference.mismatch)}};
+  if (!difference.mismatch.empty()) return json;
+  if (difference.exact) {
+    json["elements_wrong"] = difference.wrong;
+    return json;
+  }
+  json["max_error"] = difference.max_error;
+  json["max_expected"] = difference.max_expected;
+  json["scaled_error"] = difference.scaled_error;
+  json["elements_wrong"] = difference.wrong;
+  return json;
+}
+
 }  // namespace pleat::tools

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "runtime/tensor.h"
+#include "tools/console.h"
 
 namespace pleat::tools {
 
@@ -38,6 +39,16 @@ struct Difference {
 // `got` may be of another float type than `expected`; its precision decides the rounding granted.
 Difference Compare(const runtime::Tensor& got, const runtime::Tensor& expected,
                    const Tolerance& tolerance);
+
+// The difference of one output of a network.
+struct OutputDifference {
+  std::string name;
+  runtime::Type type;
+  Difference difference;
+};
+
+// {"pass", "mismatch", ...}: what both `verify` and `run --test-data` tell of a difference.
+Json JsonOf(const Difference& difference);
 
 }  // namespace pleat::tools
 

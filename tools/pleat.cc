@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <new>
+#include <system_error>
 
 #include "tools/console.h"
 #include "tools/verb.h"
@@ -78,7 +79,9 @@ int Main(int argc, char** argv) {
   try {
     return Exit(RunVerb(command), command.json);
   } catch (const std::bad_alloc&) {
-    return Exit(runtime::LimitExceeded("out of memory"), false);
+    return Exit(runtime::LimitExceeded("out of memory"), command.json);
+  } catch (const std::system_error& error) {
+    return Exit(runtime::IoError(error.what()), false);
   } catch (const std::exception& error) {
     return Exit(Status(StatusCode::kInternal, error.what()), false);
   }

@@ -83,9 +83,6 @@ Status Run(const Flags& flags, const Command& command) {
   if (test && !flags.input.inputs.empty()) {
     return runtime::InvalidArgument("--test-data brings its own inputs: leave --input out");
   }
-  if (!test && flags.input.inputs.empty()) {
-    return runtime::InvalidArgument("nothing to run on: give --input or --test-data");
-  }
   PLEAT_ASSIGN_OR_RETURN(const auto model, LoadNetwork(flags.path, {}));
   Session session(model, flags.session.Options());
   return test ? RunTestData(flags, command, session) : RunInputs(flags, command, session);

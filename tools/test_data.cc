@@ -8,7 +8,6 @@
 
 #include "converter/tensor_file.h"
 #include "tools/inputs.h"
-#include "tools/verification.h"
 
 namespace pleat::tools {
 namespace {
@@ -110,7 +109,7 @@ std::string TextOf(const TestSetReport& report, const Tolerance& tolerance) {
   const std::string passing =
       Elementwise(tolerance) ? "passes at atol (or rtol)" : "passes at bound";
   Table table({"output", "type", "max error", "of max|y|", passing, ""}, "llrrrl");
-  for (const TestSetReport::Output& output : report.outputs) {
+  for (const OutputDifference& output : report.outputs) {
     const Difference& difference = output.difference;
     std::string error = fmt::format("{:.3g}", difference.max_error);
     std::string scaled = fmt::format("{:.3g}", difference.scaled_error);
@@ -132,7 +131,7 @@ std::string TextOf(const TestSetReport& report, const Tolerance& tolerance) {
 
 Json JsonOf(const TestSetReport& report, const Tolerance& tolerance) {
   Json outputs = Json::array();
-  for (const TestSetReport::Output& output : report.outputs) {
+  for (const OutputDifference& output : report.outputs) {
     const Difference& difference = output.difference;
     Json json = {{"name", output.name}, {"type", TypeText(output.type)}};
     json.update(JsonOf(difference));

@@ -12,13 +12,8 @@
 namespace pleat::tools {
 
 struct TestSetReport {
-  struct Output {
-    std::string name;
-    runtime::Type type;
-    Difference difference;
-  };
   std::string folder;
-  std::vector<Output> outputs;
+  std::vector<OutputDifference> outputs;
   bool pass = true;
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include "tools/inputs.h"
 #include "tools/network.h"
@@ -34,41 +35,58 @@ size_t PositionOf(const Graph& graph, const std::vector<ValueId>& ids, const std
   return otherwise;
 }
 
-// [N, C, ...] with C moved last.
-Tensor ChannelsLast(const Tensor& tensor) {
-  Shape shape = tensor.shape();
-  std::rotate(shape.begin() + 1, shape.begin() + 2, shape.end());
+// Axis i of the result is axis order[i] of `tensor`.
+Tensor Transposed(const Tensor& tensor, const std::vector<size_t>& order) {
+  const Shape strides = runtime::Strides(tensor.shape());
+  Shape shape, steps;
+  for (const size_t axis : order) {
+    shape.push_back(tensor.shape()[axis]);
+    steps.push_back(strides[axis]);
+  }
   Tensor moved = Tensor::Make(tensor.element(), shape);
   const size_t size = ElementSize(tensor.element());
-  const auto batch = static_cast<size_t>(tensor.shape()[0]);
-  const auto channels = static_cast<size_t>(tensor.shape()[1]);
-  const size_t items = static_cast<size_t>(tensor.count());
-  const size_t area = items == 0 ? 0 : items / batch / channels;
   const auto* from = static_cast<const char*>(tensor.raw());
   auto* to = static_cast<char*>(moved.mutable_raw());
-  for (size_t n = 0; n < batch; ++n) {
-    for (size_t c = 0; c < channels; ++c) {
-      for (size_t i = 0; i < area; ++i) {
-        std::memcpy(to + ((n * area + i) * channels + c) * size,
-                    from + ((n * channels + c) * area + i) * size, size);
-      }
+  Shape index(shape.size(), 0);
+  int64_t at = 0;
+  for (int64_t i = 0; i < moved.count(); ++i, to += size) {
+    std::memcpy(to, from + static_cast<size_t>(at) * size, size);
+    for (size_t axis = shape.size(); axis-- > 0;) {
+      at += steps[axis];
+      if (++index[axis] < shape[axis]) break;
+      at -= steps[axis] * shape[axis];
+      index[axis] = 0;
     }
   }
   return moved;
 }
 
-// The closer of the two layouts; nothing where neither fits.
-std::optional<Difference> CompareLayouts(const Tensor& got, const Tensor& expected,
-                                         const Tolerance& tolerance) {
+// The smallest difference over all orders of axes that fit; nothing where none does.
+std::optional<Difference> CompareOrders(const Tensor& got, const Tensor& expected,
+                                        const Tolerance& tolerance) {
+  constexpr size_t kMostAxes = 5;
   std::optional<Difference> best;
-  const Difference direct = Compare(got, expected, tolerance);
-  if (direct.mismatch.empty()) best = direct;
-  if (expected.shape().size() >= 3 && (!best || !best->pass)) {
-    const Difference moved = Compare(got, ChannelsLast(expected), tolerance);
-    const bool closer = !best || moved.pass || moved.scaled_error < best->scaled_error;
-    if (moved.mismatch.empty() && closer) best = moved;
-  }
+  const size_t rank = expected.shape().size();
+  if (got.shape().size() != rank) return best;
+  std::vector<size_t> order(rank);
+  std::iota(order.begin(), order.end(), size_t{0});
+  do {
+    bool fits = true;
+    for (size_t i = 0; i < rank; ++i) fits &= got.shape()[i] == expected.shape()[order[i]];
+    if (!fits) continue;
+    const Difference difference = Compare(got, Transposed(expected, order), tolerance);
+    if (!difference.mismatch.empty()) continue;
+    if (!best || difference.scaled_error < best->scaled_error) best = difference;
+    if (best->pass || rank > kMostAxes) break;
+  } while (std::next_permutation(order.begin(), order.end()));
   return best;
+}
+
+// The value of the original that a value of the converted graph holds: passes give values that lie
+// in another order of axes a name of their own.
+std::string OriginalName(const std::string& name) {
+  constexpr std::string_view kSuffix = ".channels_last";
+  return name.ends_with(kSuffix) ? name.substr(0, name.size() - kSuffix.size()) : name;
 }
 
 class Verifier {
@@ -170,12 +188,12 @@ class Verifier {
     for (const runtime::Node& node : graph().nodes) {
       for (const ValueId id : node.outputs) {
         if (id == runtime::kNoValue) continue;
-        const auto found = originals.find(NameOf(graph(), id));
+        const auto found = originals.find(OriginalName(NameOf(graph(), id)));
         if (found == originals.end()) continue;
         const Tensor got = session.ValueAfterRun(id);
         const Tensor expected = ValueOf(original, found->second);
         if (got.empty() || expected.empty()) continue;
-        const auto difference = CompareLayouts(got, expected, options_.tolerance);
+        const auto difference = CompareOrders(got, expected, options_.tolerance);
         if (!difference || difference->pass) continue;
         report_.departure = {node.name, node.OpName(), found->first, *difference};
         return Status::Ok();
@@ -221,7 +239,7 @@ Result<VerifyReport> Verify(const Graph& original, std::shared_ptr<const Model> 
 Status StatusOf(const VerifyReport& report) {
   if (report.pass) return Status::Ok();
   std::string message = "verification failed:";
-  for (const VerifyReport::Output& output : report.outputs) {
+  for (const OutputDifference& output : report.outputs) {
     if (output.difference.pass) continue;
     message += fmt::format(" output '{}': {} (bound {:.3g});", output.name,
                            ErrorText(output.difference), output.difference.bound);
@@ -233,7 +251,7 @@ Status StatusOf(const VerifyReport& report) {
 
 std::string TextOf(const VerifyReport& report) {
   Table table({"output", "type", "max error", "scaled", "bound", ""}, "llrrrl");
-  for (const VerifyReport::Output& output : report.outputs) {
+  for (const OutputDifference& output : report.outputs) {
     const Difference& difference = output.difference;
     const bool numbers = difference.mismatch.empty() && !difference.exact;
     table.Add({output.name, TypeText(output.type),
@@ -248,23 +266,9 @@ std::string TextOf(const VerifyReport& report) {
   return text + (report.random ? "\n" : "");
 }
 
-Json JsonOf(const Difference& difference) {
-  Json json = {{"pass", difference.pass}, {"mismatch", TextOrNull(difference.mismatch)}};
-  if (!difference.mismatch.empty()) return json;
-  if (difference.exact) {
-    json["elements_wrong"] = difference.wrong;
-    return json;
-  }
-  json["max_error"] = difference.max_error;
-  json["max_expected"] = difference.max_expected;
-  json["scaled_error"] = difference.scaled_error;
-  json["elements_wrong"] = difference.wrong;
-  return json;
-}
-
 Json JsonOf(const VerifyReport& report) {
   Json outputs = Json::array();
-  for (const VerifyReport::Output& output : report.outputs) {
+  for (const OutputDifference& output : report.outputs) {
     Json json = {{"name", output.name}, {"type", TypeText(output.type)}};
     json.update(JsonOf(output.difference));
     json["bound"] = output.difference.bound;

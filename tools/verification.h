@@ -25,19 +25,14 @@ struct VerifyOptions {
 };
 
 // The first node, in the order of the converted graph, one of whose values departs from the
-// original's value of the same name, either as it lies or with channels moved last.
+// original's value of the same name, whatever the order of its axes.
 struct Departure {
   std::string node, op, value;
   Difference difference;
 };
 
 struct VerifyReport {
-  struct Output {
-    std::string name;
-    runtime::Type type;
-    Difference difference;
-  };
-  std::vector<Output> outputs;
+  std::vector<OutputDifference> outputs;
   std::vector<std::string> assumed;  // sizes chosen for open ones, a line each
   std::vector<runtime::Shape> input_shapes;
   uint64_t seed = 0;
@@ -57,9 +52,6 @@ runtime::Status StatusOf(const VerifyReport& report);
 
 std::string TextOf(const VerifyReport& report);
 Json JsonOf(const VerifyReport& report);
-
-// The fields of a difference that both verify and test data show.
-Json JsonOf(const Difference& difference);
 
 }  // namespace pleat::tools
 

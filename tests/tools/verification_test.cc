@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "kernels/activation.h"
+#include "converter/convert.h"
 #include "tests/tools/command.h"
 
 namespace pleat::tools {
@@ -85,6 +85,27 @@ TEST(VerificationTest, ValuesWithChannelsMovedLastAgree) {
   ASSERT_TRUE(report.ok()) << report.status().message();
   ASSERT_TRUE(report->departure.has_value());
   EXPECT_EQ(report->departure->node, "multiply") << "'added' agrees once its channels are last";
+}
+
+TEST(VerificationTest, TheNodeIsFoundBehindFoldingAndChannelsLast) {
+  const std::string name = "/residual/body/body.3/Conv";
+  const auto original = converter::ImportOnnxFile(ModelPath("digits_cnn/model.onnx"), {});
+  ASSERT_TRUE(original.ok()) << original.status().message();
+  Graph wrong = *original;
+  for (const runtime::Node& node : wrong.nodes) {
+    if (node.name != name) continue;
+    std::optional<Tensor>& weights = wrong.values[static_cast<size_t>(node.input(1))].constant;
+    std::vector<double> numbers = ToDoubles(*weights);
+    for (double& number : numbers) number *= 1.1;
+    weights = Cast(Tensor::Of<double>(weights->shape(), numbers), weights->element());
+  }
+  const runtime::Status passed = converter::RunPasses(wrong, {});
+  ASSERT_TRUE(passed.ok()) << passed.message();
+  const auto report = Verify(*original, ModelOf(std::move(wrong)), {});
+  ASSERT_TRUE(report.ok()) << report.status().message();
+  ASSERT_TRUE(report->departure.has_value()) << report->remark;
+  EXPECT_EQ(report->departure->node, name);
+  EXPECT_EQ(report->departure->op, "Conv");
 }
 
 TEST(VerificationTest, TheBoundIsTheCallers) {
