@@ -35,10 +35,9 @@ class DirectConv final : public Kernel {
     y_step_ = p.out_pixel_stride == 0 ? p.out_channels : p.out_pixel_stride;
     residual_step_ = p.residual_pixel_stride == 0 ? p.out_channels : p.residual_pixel_stride;
     zeros_.assign(count_, 0.0f);
-    if (p.weights != nullptr && p.weight_layout == WeightLayout::kOnnx) {
+    if (p.weights != nullptr && !InPlace()) {
       packed_ = hwy::AllocateAligned<float>(PackedCount() + 1);
-      PackConvWeights(p, WeightLayout::kPanels16, static_cast<const float*>(p.weights),
-                      packed_.get());
+      Pack(static_cast<const float*>(p.weights), packed_.get());
     }
     if (p.has_bias && p.bias != nullptr) {
       bias_.resize(BiasCount());
@@ -75,7 +74,7 @@ class DirectConv final : public Kernel {
     }
     job.weights = packed_ ? packed_.get() : taken.w;
     if (DynamicWeights()) {
-      PackConvWeights(p_, WeightLayout::kPanels16, taken.w, reinterpret_cast<float*>(scratch));
+      Pack(taken.w, reinterpret_cast<float*>(scratch));
       job.weights = reinterpret_cast<const float*>(scratch);
       scratch += RoundUp(PackedCount() * sizeof(float));
     }
@@ -105,9 +104,8 @@ class DirectConv final : public Kernel {
     const float* residual;
   };
 
-  bool DynamicWeights() const {
-    return p_.weights == nullptr && p_.weight_layout == WeightLayout::kOnnx;
-  }
+  bool InPlace() const { return p_.weight_layout == WeightLayout::kPanels16; }
+  bool DynamicWeights() const { return p_.weights == nullptr && !InPlace(); }
   bool DynamicBias() const { return p_.has_bias && p_.bias == nullptr; }
   size_t PackedCount() const {
     return static_cast<size_t>(ConvWeightElements(p_, WeightLayout::kPanels16));
@@ -118,6 +116,20 @@ class DirectConv final : public Kernel {
   }
   size_t ThreadBytes() const {
     return RoundUp(block_rows_ * taps_ * sizeof(const float*)) + EdgeBytes();
+  }
+
+  void Pack(const float* from, float* panels) const {
+    if (p_.weight_layout == WeightLayout::kOnnx) {
+      PackConvWeights(p_, WeightLayout::kPanels16, from, panels);
+      return;
+    }
+    std::fill_n(panels, PackedCount(), 0.0f);
+    for (int64_t m = 0; m < p_.out_channels; ++m) {
+      for (int64_t tap = 0; tap < Taps(p_); ++tap) {
+        panels[WeightIndex(p_, WeightLayout::kPanels16, m, 0, tap)] =
+            from[WeightIndex(p_, p_.weight_layout, m, 0, tap)];
+      }
+    }
   }
 
   void PadBias(const float* bias, float* padded) const {
@@ -256,7 +268,6 @@ class DirectConv final : public Kernel {
 Refusal Refuse(const ConvProblem& p) {
   if (p.type != ElementType::kFloat32) return "float32 only";
   if (!p.channels_last) return "channels last only";
-  if (p.weight_layout == WeightLayout::kTapsChannels) return "weights are laid out for depthwise";
   return {};
 }
 
