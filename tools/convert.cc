@@ -1,10 +1,12 @@
 #include <fmt/core.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <optional>
 
 #include "converter/convert.h"
+#include "converter/emit/emit_onnx.h"
 #include "runtime/model_file.h"
 #include "tools/batch_norms.h"
 #include "tools/console.h"
@@ -21,7 +23,7 @@ using runtime::Result;
 using runtime::Status;
 
 struct Flags {
-  std::string input, output, report, stop_after;
+  std::string input, output, onnx, report, stop_after;
   std::vector<std::string> shapes;
   bool verify = false, no_fold = false, dump = false;
 };
@@ -47,35 +49,57 @@ Status CheckTarget(const std::string& path) {
   return Status::Ok();
 }
 
-Status CheckPaths(const Flags& flags) {
-  if (SameFile(flags.input, flags.output)) {
-    return InvalidArgument("the output " + flags.output + " is the input itself");
-  }
-  PLEAT_RETURN_IF_ERROR(CheckTarget(flags.output));
-  if (flags.report.empty()) return Status::Ok();
-  if (SameFile(flags.report, flags.input) || SameFile(flags.report, flags.output)) {
-    return InvalidArgument("the report " + flags.report + " is the input or the output");
-  }
-  return CheckTarget(flags.report);
+// Targets that are asked for, each with its name in messages.
+std::vector<std::pair<const char*, std::string>> TargetsOf(const Flags& flags) {
+  std::vector<std::pair<const char*, std::string>> targets;
+  if (!flags.output.empty()) targets.push_back({"output", flags.output});
+  if (!flags.onnx.empty()) targets.push_back({"ONNX file", flags.onnx});
+  if (!flags.report.empty()) targets.push_back({"report", flags.report});
+  return targets;
 }
 
-// Both files, or neither: what stood at the report's path comes back when the model cannot be
-// written.
-Status WriteBoth(const Flags& flags, const std::string& bytes, const Graph& graph) {
-  if (flags.report.empty()) return runtime::WriteFileAtomically(flags.output, BytesOf(bytes));
-  std::optional<runtime::MappedFile> before;
-  if (std::filesystem::exists(flags.report)) {
-    PLEAT_ASSIGN_OR_RETURN(before, runtime::MapFile(flags.report));
+Status CheckPaths(const Flags& flags) {
+  const auto targets = TargetsOf(flags);
+  if (flags.output.empty() && flags.onnx.empty()) {
+    return InvalidArgument("nothing to write: give -o OUT.pleat, --emit-onnx OUT.onnx or both");
   }
-  const std::string report = JsonText(BatchNormReport(graph));
-  PLEAT_RETURN_IF_ERROR(runtime::WriteFileAtomically(flags.report, BytesOf(report)));
-  const Status status = runtime::WriteFileAtomically(flags.output, BytesOf(bytes));
+  for (size_t i = 0; i < targets.size(); ++i) {
+    const auto& [what, path] = targets[i];
+    if (SameFile(flags.input, path)) {
+      return InvalidArgument(std::string("the ") + what + " " + path + " is the input itself");
+    }
+    for (size_t j = 0; j < i; ++j) {
+      if (!SameFile(path, targets[j].second)) continue;
+      return InvalidArgument(std::string("the ") + what + " " + path + " is the " +
+                             targets[j].first + " too");
+    }
+    PLEAT_RETURN_IF_ERROR(CheckTarget(path));
+  }
+  return Status::Ok();
+}
+
+// Writes the files in order, or none of them: what stood at a path comes back when a later one
+// cannot be written.
+Status WriteAll(const std::vector<std::pair<std::string, std::string>>& files) {
+  std::vector<std::optional<runtime::MappedFile>> before(files.size());
+  Status status;
+  size_t written = 0;
+  while (status.ok() && written < files.size()) {
+    const auto& [path, bytes] = files[written];
+    if (written + 1 < files.size() && std::filesystem::exists(path)) {
+      PLEAT_ASSIGN_OR_RETURN(before[written], runtime::MapFile(path));
+    }
+    status = runtime::WriteFileAtomically(path, BytesOf(bytes));
+    written += status.ok() ? 1 : 0;
+  }
   if (status.ok()) return status;
-  if (before) {
-    static_cast<void>(runtime::WriteFileAtomically(flags.report, before->bytes));
-  } else {
-    std::error_code error;
-    std::filesystem::remove(flags.report, error);
+  for (size_t i = 0; i < written; ++i) {
+    if (before[i]) {
+      static_cast<void>(runtime::WriteFileAtomically(files[i].first, before[i]->bytes));
+    } else {
+      std::error_code error;
+      std::filesystem::remove(files[i].first, error);
+    }
   }
   return status;
 }
@@ -126,8 +150,8 @@ Status Convert(const Flags& flags, const Command& command) {
   if (is_model) return InvalidArgument(flags.input + " is a .pleat file already");
 
   Sizes sizes;
-  std::string bytes;
-  std::optional<VerifyReport> verified;
+  std::string bytes, onnx;
+  std::vector<VerifyReport> verified;
   Graph graph;
   {
     Progress progress(command.quiet);
@@ -136,35 +160,66 @@ Status Convert(const Flags& flags, const Command& command) {
         graph, converter::ConvertOnnxFile(flags.input,
                                           OptionsOf(flags, command, shapes, progress, sizes)));
     bytes = SerializeGraph(graph);
-    if (flags.verify) {
-      progress.Show("verifying against the original network in double");
-      PLEAT_ASSIGN_OR_RETURN(verified, VerifyBytes(flags, bytes, shapes));
+    if (!flags.onnx.empty()) {
+      progress.Show("folding into ONNX");
+      PLEAT_ASSIGN_OR_RETURN(onnx, converter::EmitOnnxFile(flags.input, {.input_shapes = shapes,
+                                                                         .fold = !flags.no_fold}));
+    }
+    if (flags.verify) progress.Show("verifying against the original network in double");
+    if (flags.verify && !flags.output.empty()) {
+      PLEAT_ASSIGN_OR_RETURN(VerifyReport report, VerifyBytes(flags, bytes, shapes));
+      verified.push_back(std::move(report));
+    }
+    if (flags.verify && !flags.onnx.empty()) {
+      PLEAT_ASSIGN_OR_RETURN(
+          const Graph again,
+          converter::ConvertOnnx(BytesOf(onnx), {.input_shapes = shapes, .fold = false}));
+      PLEAT_ASSIGN_OR_RETURN(VerifyReport report,
+                             VerifyBytes(flags, SerializeGraph(again), shapes));
+      verified.push_back(std::move(report));
     }
   }
-  if (!verified || verified->pass) PLEAT_RETURN_IF_ERROR(WriteBoth(flags, bytes, graph));
+  const bool pass = std::all_of(verified.begin(), verified.end(),
+                                [](const VerifyReport& report) { return report.pass; });
+  if (pass) {
+    std::vector<std::pair<std::string, std::string>> files;
+    if (!flags.report.empty()) files.push_back({flags.report, JsonText(BatchNormReport(graph))});
+    if (!flags.onnx.empty()) files.push_back({flags.onnx, onnx});
+    if (!flags.output.empty()) files.push_back({flags.output, bytes});
+    PLEAT_RETURN_IF_ERROR(WriteAll(files));
+  }
 
   const BatchNormCount norms = CountBatchNorms(graph);
+  const std::string& target = flags.output.empty() ? flags.onnx : flags.output;
+  const size_t size = flags.output.empty() ? onnx.size() : bytes.size();
   if (command.json) {
     Json json = {
         {"version", 1},
         {"input", flags.input},
-        {"output", flags.output},
-        {"written", !verified || verified->pass},
-        {"bytes", bytes.size()},
+        {"output", target},
+        {"written", pass},
+        {"bytes", size},
         {"nodes_before", sizes.nodes_before},
         {"nodes_after", graph.nodes.size()},
         {"batch_norms", {{"total", norms.total}, {"folded", norms.folded}, {"kept", norms.kept}}}};
-    if (verified) json["verify"] = JsonOf(*verified);
+    if (!flags.onnx.empty()) json["onnx"] = flags.onnx;
+    if (!verified.empty()) json["verify"] = JsonOf(verified.front());
+    if (verified.size() > 1) json["verify_onnx"] = JsonOf(verified.back());
     PrintJson(json);
   } else if (!command.quiet) {
-    if (verified) fmt::print("{}", TextOf(*verified));
-    if (!verified || verified->pass) {
-      fmt::print("{}: {} nodes become {}, {} of {} batch norms folded, {}{}\n",
-                 Printable(flags.output), sizes.nodes_before, graph.nodes.size(), norms.folded,
-                 norms.total, BytesText(bytes.size()), verified ? ", verified" : "");
+    for (const VerifyReport& report : verified) fmt::print("{}", TextOf(report));
+    if (pass) {
+      fmt::print("{}: {} nodes become {}, {} of {} batch norms folded, {}{}\n", Printable(target),
+                 sizes.nodes_before, graph.nodes.size(), norms.folded, norms.total, BytesText(size),
+                 verified.empty() ? "" : ", verified");
+    }
+    if (pass && !flags.onnx.empty() && !flags.output.empty()) {
+      fmt::print("{}: the same folded, as ONNX, {}\n", Printable(flags.onnx),
+                 BytesText(onnx.size()));
     }
   }
-  return verified ? StatusOf(*verified) : Status::Ok();
+  for (const VerifyReport& report : verified) PLEAT_RETURN_IF_ERROR(StatusOf(report));
+  return Status::Ok();
 }
 
 }  // namespace
@@ -175,10 +230,13 @@ void AddConvert(CLI::App& app, Command& command) {
                            "  pleat convert net.onnx -o net.pleat\n"
                            "  pleat convert net.onnx -o net.pleat --verify --report folds.json\n"
                            "  pleat convert net.onnx -o net.pleat --input-shape image:1,3,224,224\n"
+                           "  pleat convert net.onnx --emit-onnx folded.onnx\n"
                            "Nothing is written when anything fails.");
   verb->add_option("IN", flags->input, "The ONNX file; its folder serves for external data")
       ->required();
-  verb->add_option("-o,--output", flags->output, "The .pleat file to write")->required();
+  verb->add_option("-o,--output", flags->output, "The .pleat file to write");
+  verb->add_option("--emit-onnx", flags->onnx,
+                   "Write the network with its batch norms folded as ONNX, for other runtimes");
   verb->add_option("--report", flags->report, "Write what became of each batch norm, as JSON");
   verb->add_flag("--verify", flags->verify,
                  "Compare with the original network run in double before writing; exit 7 beyond "

@@ -95,6 +95,23 @@ TEST(ConvertTest, AnOldReportSurvivesAFailure) {
   EXPECT_EQ(ReadText(report), "old");
 }
 
+TEST(ConvertTest, FoldsIntoOnnx) {
+  const TempFolder folder;
+  EXPECT_TRUE(Pleat({"convert", kCnn}).FailedWith(2));
+  EXPECT_TRUE(Pleat({"convert", kCnn, "--emit-onnx", kCnn}).FailedWith(2));
+  EXPECT_TRUE(Pleat({"convert", kCnn, "--emit-onnx", folder / "no/such.onnx"}).FailedWith(5));
+  const Outcome outcome =
+      Pleat({"convert", kCnn, "--emit-onnx", folder / "folded.onnx", "--verify", "--json"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(outcome.Json()["verify"]["pass"], true);
+  EXPECT_EQ(folder.Files(), "folded.onnx");
+  const nlohmann::json source = Pleat({"explain", kCnn, "--json"}).Json()["summary"];
+  const nlohmann::json folded =
+      Pleat({"explain", folder / "folded.onnx", "--json"}).Json()["summary"];
+  EXPECT_EQ(folded["folded"], 0);
+  EXPECT_EQ(folded["kept"], source["kept"]);
+}
+
 TEST(ConvertTest, StagesCanBeSeen) {
   const TempFolder folder;
   const Outcome outcome = Pleat({"convert", kCnn, "-o", folder / "net.pleat", "--dump", "-v"});

@@ -1,0 +1,310 @@
+#include "converter/emit/emit_onnx.h"
+
+#include <charconv>
+#include <filesystem>
+#include <limits>
+
+#include "converter/emit/onnx_edit.h"
+#include "converter/import/tensor_proto.h"
+#include "converter/import/text.h"
+#include "converter/onnx_reader.h"
+
+namespace pleat::converter {
+namespace {
+
+namespace fb = runtime::fb;
+using onnx::ModelProto;
+using onnx::NodeProto;
+using runtime::Graph;
+using runtime::kNoValue;
+using runtime::Node;
+using runtime::Result;
+using runtime::Status;
+using runtime::Tensor;
+using runtime::Unsupported;
+
+constexpr int64_t kOldestOpset = 7;  // Numpy's broadcasting everywhere, one form of Gemm
+constexpr char kMark = '#';
+
+// The nodes of the main graph are named by position while they are followed through the passes.
+std::string MarkOf(int index) { return kMark + std::to_string(index); }
+
+// The position a mark names; -1 for a node inside a function or branch.
+int IndexOf(const std::string& mark) {
+  int index = -1;
+  const char* end = mark.data() + mark.size();
+  if (mark.size() < 2 || mark[0] != kMark) return -1;
+  return std::from_chars(mark.data() + 1, end, index).ptr == end ? index : -1;
+}
+
+bool IsLinear(const Node& node) {
+  return node.As<fb::ConvT>() != nullptr || node.As<fb::ConvTransposeT>() != nullptr ||
+         node.As<fb::MatMulT>() != nullptr;
+}
+
+bool IsAffine(const Node& node) { return node.As<fb::ScaleShiftT>() != nullptr; }
+
+// What became of one ONNX node: how many steps it was before folding, how many of those were
+// ScaleShift, and how many of these are left.
+struct Fate {
+  int steps = 0, affine = 0, affine_left = 0;
+  size_t sources = 0;
+};
+using Fates = std::map<std::string, Fate>;
+
+void CountBefore(const Graph& graph, Fates& fates) {
+  for (const Node& node : graph.nodes) {
+    if (node.sources.empty()) continue;
+    Fate& fate = fates[node.sources.front()];
+    ++fate.steps;
+    fate.affine += IsAffine(node) ? 1 : 0;
+    fate.sources = std::max(fate.sources, node.sources.size());
+  }
+}
+
+void CountAfter(const Graph& graph, Fates& fates) {
+  for (const Node& node : graph.nodes) {
+    if (!node.sources.empty() && IsAffine(node)) ++fates[node.sources.front()].affine_left;
+  }
+}
+
+class Emitter {
+ public:
+  Emitter(ModelProto& model, const Graph& graph)
+      : source_(*model.mutable_graph()), graph_(graph), edit_(source_, model.ir_version()) {}
+
+  Status Run(const Fates& fates);
+
+ private:
+  Result<int> Place(const std::string& mark, bool whole) const;
+  Status Drop(int index);
+  Status Rewrite(int index, const Node& node);
+  NodeProto WithWeights(const NodeProto& node, const Node& folded, bool with_bias);
+  // A constant of the folded graph in the type in which the source stores `like`.
+  std::string Constant(const std::string& wish, const Tensor& tensor, const std::string& like);
+  std::vector<NodeProto> MulAdd(const NodeProto& node, const std::string& x, const Node& folded);
+  Result<std::string> OnlyVariable(const NodeProto& node) const;
+
+  onnx::GraphProto& source_;
+  const Graph& graph_;
+  OnnxEdit edit_;
+};
+
+Result<int> Emitter::Place(const std::string& mark, bool whole) const {
+  const int index = IndexOf(mark);
+  if (index < 0 || index >= source_.node_size()) {
+    return Unsupported("a batch norm folds inside a function or branch, which is not written back");
+  }
+  if (whole) return index;
+  const NodeProto& node = source_.node(index);
+  const std::string name = node.name().empty() ? node.output(0) : node.name();
+  return Unsupported(node.op_type() + " " + Quoted(name) +
+                     ": a part of it folds, which ONNX has no form for");
+}
+
+// The input that is not known before a run.
+Result<std::string> Emitter::OnlyVariable(const NodeProto& node) const {
+  if (node.op_type() == "BatchNormalization") return node.input(0);
+  std::string found;
+  for (const std::string& input : node.input()) {
+    if (edit_.IsConstant(input)) continue;
+    if (!found.empty()) {
+      return Unsupported(node.op_type() + " " + Quoted(node.output(0)) + ": " + Quoted(found) +
+                         " and " + Quoted(input) + " are both known only at run time");
+    }
+    found = input;
+  }
+  return found;
+}
+
+Status Emitter::Drop(int index) {
+  const NodeProto& node = source_.node(index);
+  PLEAT_ASSIGN_OR_RETURN(const std::string x, OnlyVariable(node));
+  edit_.Alias(node.output(0), x);
+  return Status::Ok();
+}
+
+std::string Emitter::Constant(const std::string& wish, const Tensor& tensor,
+                              const std::string& like) {
+  const onnx::TensorProto* stored = edit_.Initializer(like);
+  runtime::ElementType element = tensor.element();
+  if (stored != nullptr) {
+    const auto type = ElementTypeOfOnnx(stored->data_type());
+    if (type.ok() && kernels::IsFloat(*type)) element = *type;
+  }
+  return edit_.AddInitializer(wish, runtime::Cast(tensor, element));
+}
+
+NodeProto Emitter::WithWeights(const NodeProto& node, const Node& folded, bool with_bias) {
+  NodeProto changed = node;
+  const std::string weights = node.input(1);
+  if (const Tensor* w = graph_.ConstantOf(folded.input(1))) {
+    changed.set_input(1, Constant(weights + "_folded", *w, weights));
+  }
+  const Tensor* b = graph_.ConstantOf(folded.input(2));
+  if (b == nullptr || !with_bias) return changed;
+  const bool had = node.input_size() > 2 && !node.input(2).empty();
+  const std::string wish = had ? node.input(2) : node.output(0) + "_bias";
+  const std::string name = Constant(wish + "_folded", *b, weights);
+  if (changed.input_size() > 2) {
+    changed.set_input(2, name);
+  } else {
+    changed.add_input(name);
+  }
+  if (node.op_type() != "Gemm") return changed;
+  for (auto& attribute : *changed.mutable_attribute()) {
+    if (attribute.name() == "beta") attribute.set_f(folded.As<fb::MatMulT>()->beta);
+  }
+  return changed;
+}
+
+NodeProto BinaryNode(const std::string& op, const std::string& name, const std::string& a,
+                     const std::string& b, const std::string& y) {
+  NodeProto node;
+  node.set_op_type(op);
+  node.set_name(name);
+  node.add_input(a);
+  node.add_input(b);
+  node.add_output(y);
+  return node;
+}
+
+// x * scale + shift as a Mul and an Add, without either where it changes nothing.
+std::vector<NodeProto> Emitter::MulAdd(const NodeProto& node, const std::string& x,
+                                       const Node& folded) {
+  const auto axis = static_cast<int>(folded.As<fb::ScaleShiftT>()->axis);
+  const int rank = graph_.values[static_cast<size_t>(folded.outputs[0])].type.rank();
+  runtime::Shape shape(static_cast<size_t>(rank - axis), 1);
+  const std::string& y = node.output(0);
+  const std::string like = node.op_type() == "BatchNormalization" ? node.input(1) : "";
+  std::vector<NodeProto> nodes;
+  std::string at = x;
+  for (const int i : {1, 2}) {
+    const Tensor& numbers = *graph_.ConstantOf(folded.input(static_cast<size_t>(i)));
+    shape[0] = numbers.count();
+    const std::string wish = y + (i == 1 ? "_scale" : "_shift");
+    const std::string result = i == 1 ? edit_.FreshName(y + "_scaled") : y;
+    nodes.push_back(BinaryNode(i == 1 ? "Mul" : "Add", wish, at,
+                               Constant(wish, numbers.Reshaped(shape), like), result));
+    at = result;
+  }
+  return nodes;
+}
+
+Status Emitter::Rewrite(int index, const Node& folded) {
+  const NodeProto& node = source_.node(index);
+  if (IsAffine(folded)) {
+    PLEAT_ASSIGN_OR_RETURN(const std::string x, OnlyVariable(node));
+    edit_.Replace(index, MulAdd(node, x, folded));
+    return Status::Ok();
+  }
+  const Tensor* bias = graph_.ConstantOf(folded.input(2));
+  if (node.op_type() != "MatMul" || bias == nullptr) {
+    edit_.Replace(index, {WithWeights(node, folded, /*with_bias=*/true)});
+    return Status::Ok();
+  }
+  NodeProto product = WithWeights(node, folded, /*with_bias=*/false);
+  const std::string& y = node.output(0);
+  product.set_output(0, edit_.FreshName(y + "_product"));
+  const std::string added = Constant(y + "_bias_folded", *bias, node.input(1));
+  const std::string name = (node.name().empty() ? y : node.name()) + "_bias";
+  edit_.Replace(index, {product, BinaryNode("Add", name, product.output(0), added, y)});
+  return Status::Ok();
+}
+
+Status Emitter::Run(const Fates& fates) {
+  for (const auto& [mark, fate] : fates) {
+    if (fate.affine_left == fate.affine) continue;
+    const bool whole = fate.affine_left == 0 && fate.steps == fate.affine;
+    PLEAT_ASSIGN_OR_RETURN(const int index, Place(mark, whole));
+    PLEAT_RETURN_IF_ERROR(Drop(index));
+  }
+  for (const Node& node : graph_.nodes) {
+    if (node.sources.empty() || !(IsLinear(node) || IsAffine(node))) continue;
+    const auto found = fates.find(node.sources.front());
+    if (found == fates.end() || node.sources.size() <= found->second.sources) continue;
+    PLEAT_ASSIGN_OR_RETURN(const int index, Place(found->first, found->second.steps == 1));
+    PLEAT_RETURN_IF_ERROR(Rewrite(index, node));
+  }
+  edit_.Finish();
+  return Status::Ok();
+}
+
+// The sizes the folds rest on, in place of what the source declares.
+void StateShapes(const Graph& graph, onnx::GraphProto& source) {
+  const auto state = [&](runtime::ValueId id, onnx::ValueInfoProto* info) {
+    const runtime::Type& type = graph.values[static_cast<size_t>(id)].type;
+    auto* tensor = info->mutable_type()->mutable_tensor_type();
+    tensor->clear_shape();
+    if (!type.ranked) return;
+    tensor->mutable_shape();
+    for (const int64_t size : type.shape) {
+      auto* dim = tensor->mutable_shape()->add_dim();
+      if (size != runtime::kUnknownDim) dim->set_dim_value(size);
+    }
+  };
+  for (const runtime::ValueId id : graph.inputs) {
+    for (auto& input : *source.mutable_input()) {
+      if (input.name() == graph.values[static_cast<size_t>(id)].name) state(id, &input);
+    }
+  }
+  for (int i = 0; i < source.output_size(); ++i) {
+    state(graph.outputs[static_cast<size_t>(i)], source.mutable_output(i));
+  }
+  source.clear_value_info();
+}
+
+Status TakeExternalDataIn(const std::string& folder, onnx::GraphProto& graph) {
+  ExternalData external(folder);
+  for (auto& proto : *graph.mutable_initializer()) {
+    if (proto.data_location() != onnx::TensorProto::EXTERNAL) continue;
+    PLEAT_ASSIGN_OR_RETURN(const Tensor tensor, TensorOfProto(proto, &external));
+    proto = ProtoOfTensor(std::string(proto.name()), tensor);
+  }
+  return Status::Ok();
+}
+
+}  // namespace
+
+Result<std::string> EmitOnnx(std::span<const std::byte> bytes, const ConvertOptions& options) {
+  PLEAT_ASSIGN_OR_RETURN(const auto model, ReadOnnx(bytes));
+  const int64_t opset = OpsetOf(*model);
+  if (opset < kOldestOpset) {
+    return Unsupported("operator set " + std::to_string(opset) + " is not written back, only " +
+                       std::to_string(kOldestOpset) + " and later");
+  }
+  ModelProto marked = *model;
+  for (int i = 0; i < marked.graph().node_size(); ++i) {
+    marked.mutable_graph()->mutable_node(i)->set_name(MarkOf(i));
+  }
+  Fates fates;
+  ConvertOptions staged = options;
+  staged.stop_after = "round_constants";
+  staged.on_stage = [&](const std::string& stage, const Graph& graph) {
+    if (stage == "canonicalize_affine") CountBefore(graph, fates);
+    if (stage == "fold_forward") CountAfter(graph, fates);
+  };
+  const std::string text = marked.SerializeAsString();
+  marked.Clear();
+  PLEAT_ASSIGN_OR_RETURN(const Graph graph, ConvertOnnx(std::as_bytes(std::span(text)), staged));
+  if (options.fold) PLEAT_RETURN_IF_ERROR(Emitter(*model, graph).Run(fates));
+  if (!options.input_shapes.empty()) StateShapes(graph, *model->mutable_graph());
+  PLEAT_RETURN_IF_ERROR(TakeExternalDataIn(options.folder, *model->mutable_graph()));
+  std::string result;
+  if (model->ByteSizeLong() > static_cast<size_t>(std::numeric_limits<int>::max()) ||
+      !model->SerializeToString(&result)) {
+    return runtime::LimitExceeded("the folded model is beyond the 2 GiB that one ONNX file holds");
+  }
+  return result;
+}
+
+Result<std::string> EmitOnnxFile(const std::string& path, ConvertOptions options) {
+  PLEAT_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, ReadModelFile(path));
+  if (options.folder.empty()) {
+    const std::string folder = std::filesystem::path(path).parent_path().string();
+    options.folder = folder.empty() ? "." : folder;
+  }
+  return EmitOnnx(bytes, options);
+}
+
+}  // namespace pleat::converter

@@ -1,0 +1,242 @@
+// Folded networks written back as ONNX. Numbers are dyadic (variance 3.75, epsilon 0.25), so the
+// answers agree to the bit.
+#include "converter/emit/emit_onnx.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/converter/onnx_builder.h"
+
+namespace pleat::converter {
+namespace {
+
+using runtime::Result;
+using runtime::Shape;
+using runtime::StatusCode;
+using runtime::Tensor;
+using tests::Attributes;
+using tests::OnnxBuilder;
+
+std::vector<float> Whole(size_t count, uint64_t seed) {
+  std::vector<float> numbers(count);
+  for (size_t i = 0; i < count; ++i) {
+    numbers[i] = static_cast<float>((i * 7 + seed * 5 + i * i * 3) % 9) - 4;
+  }
+  return numbers;
+}
+
+size_t CountOf(const std::vector<int64_t>& dims) {
+  size_t count = 1;
+  for (const int64_t size : dims) count *= static_cast<size_t>(size);
+  return count;
+}
+
+OnnxBuilder& AddWeight(OnnxBuilder& builder, const std::string& name,
+                       const std::vector<int64_t>& dims) {
+  return builder.Weight(name, dims, Whole(CountOf(dims), name.size() + CountOf(dims)));
+}
+
+// x -> BatchNormalization -> y, with parameters y_gamma and so on.
+OnnxBuilder& AddNorm(OnnxBuilder& builder, const std::string& x, const std::string& y,
+                     int64_t channels) {
+  std::vector<float> gamma(static_cast<size_t>(channels), 4);
+  for (size_t c = 1; c < gamma.size(); c += 2) gamma[c] = -1;
+  builder.Weight(y + "_gamma", {channels}, gamma);
+  AddWeight(builder, y + "_beta", {channels});
+  AddWeight(builder, y + "_mean", {channels});
+  builder.Weight(y + "_var", {channels}, std::vector<float>(gamma.size(), 3.75f));
+  return builder.Node("BatchNormalization", {x, y + "_gamma", y + "_beta", y + "_mean", y + "_var"},
+                      {y}, {{"epsilon", 0.25f}});
+}
+
+Result<std::string> Emit(const OnnxBuilder& builder, const ConvertOptions& options = {}) {
+  const std::string bytes = builder.Bytes();
+  return EmitOnnx(std::as_bytes(std::span(bytes)), options);
+}
+
+// The operators of the folded model, "Conv Relu"; its answer to whole numbers must be the source's
+// to the bit, its interface the source's.
+std::string OpsAfter(OnnxBuilder& builder, const Shape& input) {
+  const Result<std::string> emitted = Emit(builder);
+  EXPECT_TRUE(emitted.ok()) << emitted.status().message();
+  if (!emitted.ok()) return "";
+  OnnxBuilder folded;
+  EXPECT_TRUE(folded.model().ParseFromString(*emitted));
+  const std::vector<Tensor> x = {tests::Floats(input, Whole(CountOf(input), 3))};
+  const std::vector<double> before = tests::Answer(builder, x);
+  EXPECT_FALSE(before.empty());
+  EXPECT_EQ(tests::Answer(folded, x), before);
+  const auto same = [](const auto& found, const auto& expected) {
+    ASSERT_EQ(found.size(), expected.size());
+    for (int i = 0; i < found.size(); ++i) {
+      EXPECT_EQ(found[i].SerializeAsString(), expected[i].SerializeAsString());
+    }
+  };
+  same(folded.graph().input(), builder.graph().input());
+  same(folded.graph().output(), builder.graph().output());
+  EXPECT_EQ(folded.model().opset_import(0).version(), builder.model().opset_import(0).version());
+  std::string ops;
+  for (const auto& node : folded.graph().node()) ops += (ops.empty() ? "" : " ") + node.op_type();
+  return ops;
+}
+
+TEST(EmitOnnxTest, BatchNormsGoIntoConvolutions) {
+  OnnxBuilder builder;
+  builder.Input("x", {1, 4, 5, 4}).Output("y");
+  AddWeight(builder, "w1", {4, 2, 3, 3});
+  AddWeight(builder, "w2", {4, 3, 2, 2});
+  builder.Node("Conv", {"x", "w1"}, {"a"}, {{"group", 2}, {"pads", std::vector<int64_t>(4, 1)}});
+  AddNorm(builder, "a", "b", 4).Node("Relu", {"b"}, {"c"});
+  builder.Node("ConvTranspose", {"c", "w2"}, {"d"}, {{"group", 2}});
+  AddNorm(builder, "d", "y", 6);
+  EXPECT_EQ(OpsAfter(builder, {1, 4, 5, 4}), "Conv Relu ConvTranspose");
+}
+
+TEST(EmitOnnxTest, NothingIsLeftOfTheParameters) {
+  OnnxBuilder builder;
+  builder.Input("x", {1, 4, 1, 1}).Output("y");
+  AddWeight(builder, "w", {4, 4, 1, 1});
+  AddWeight(builder, "bias", {4});
+  AddNorm(builder.Node("Conv", {"x", "w", "bias"}, {"a"}), "a", "y", 4);
+  const Result<std::string> emitted = Emit(builder);
+  ASSERT_TRUE(emitted.ok()) << emitted.status().message();
+  OnnxBuilder folded;
+  folded.model().ParseFromString(*emitted);
+  ASSERT_EQ(folded.graph().initializer_size(), 2);
+  EXPECT_EQ(folded.graph().initializer(0).name(), "w_folded");
+  EXPECT_EQ(folded.graph().initializer(1).name(), "bias_folded");
+  const Result<std::string> again = Emit(folded);
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(*again, *emitted);
+}
+
+TEST(EmitOnnxTest, SharedWeightsAreCloned) {
+  OnnxBuilder builder;
+  builder.Input("x", {1, 4, 3, 3}).Output("y");
+  AddWeight(builder, "w", {4, 4, 3, 3});
+  const Attributes same = {{"pads", std::vector<int64_t>(4, 1)}};
+  AddNorm(builder.Node("Conv", {"x", "w"}, {"a"}, same), "a", "b", 4);
+  builder.Node("Conv", {"x", "w"}, {"c"}, same).Node("Relu", {"c"}, {"d"});
+  builder.Node("Add", {"b", "d"}, {"y"});
+  EXPECT_EQ(OpsAfter(builder, {1, 4, 3, 3}), "Conv Conv Relu Add");
+}
+
+TEST(EmitOnnxTest, ProductsTakeABias) {
+  OnnxBuilder builder;
+  builder.Input("x", {4, 4}).Output("y");
+  AddWeight(builder, "w", {4, 4});
+  AddWeight(builder, "v", {4, 4});
+  AddWeight(builder, "c", {4});
+  AddNorm(builder.Node("MatMul", {"x", "w"}, {"a"}), "a", "b", 4).Node("Relu", {"b"}, {"r"});
+  builder.Node("Gemm", {"r", "v", "c"}, {"d"}, {{"transB", 1}, {"alpha", 2.f}, {"beta", 0.5f}});
+  AddNorm(builder, "d", "y", 4);
+  EXPECT_EQ(OpsAfter(builder, {4, 4}), "MatMul Add Relu Gemm");
+}
+
+TEST(EmitOnnxTest, ANormBeforeItsConvolutionGoesForward) {
+  OnnxBuilder builder;
+  builder.Input("x", {1, 4, 4, 4}).Output("y");
+  AddWeight(builder, "w", {3, 4, 3, 3});
+  AddNorm(builder, "x", "a", 4).Node("Conv", {"a", "w"}, {"y"});
+  EXPECT_EQ(OpsAfter(builder, {1, 4, 4, 4}), "Conv");
+}
+
+TEST(EmitOnnxTest, NormsInARowBecomeOneStep) {
+  OnnxBuilder builder;
+  builder.Input("x", {2, 4, 3}).Output("y");
+  AddNorm(builder.Node("Sin", {"x"}, {"s"}), "s", "a", 4);
+  AddNorm(builder, "a", "b", 4).Node("Relu", {"b"}, {"y"});
+  EXPECT_EQ(OpsAfter(builder, {2, 4, 3}), "Sin Mul Add Relu");
+}
+
+TEST(EmitOnnxTest, SpelledOutNormsFoldToo) {
+  OnnxBuilder builder;
+  builder.Input("x", {1, 4, 4, 4}).Output("y");
+  AddWeight(builder, "w", {4, 4, 1, 1});
+  builder.Weight("m", {4, 1, 1}, {1, -2, 3, 4}).Weight("s", {1, 4, 1, 1}, {2, 0.5f, -4, 1});
+  builder.Node("Conv", {"x", "w"}, {"a"}).Node("Sub", {"a", "m"}, {"b"});
+  builder.Node("Mul", {"s", "b"}, {"c"}).Node("Add", {"c", "m"}, {"y"});
+  EXPECT_EQ(OpsAfter(builder, {1, 4, 4, 4}), "Conv");
+}
+
+TEST(EmitOnnxTest, WhatIsKeptStaysAsItWas) {
+  OnnxBuilder builder;
+  builder.Input("x", {1, 4, 4, 4}).Output("y");
+  AddNorm(builder.Node("Sigmoid", {"x"}, {"s"}), "s", "a", 4).Node("Relu", {"a"}, {"y"});
+  EXPECT_EQ(OpsAfter(builder, {1, 4, 4, 4}), "Sigmoid BatchNormalization Relu");
+}
+
+TEST(EmitOnnxTest, HalfPrecisionStays) {
+  OnnxBuilder builder;
+  builder.Input("x", {1, 1, 2}, onnx::TensorProto::FLOAT16);
+  builder.Output("y", onnx::TensorProto::FLOAT16);
+  AddWeight(builder, "w", {2, 1, 1});
+  AddNorm(builder.Node("Conv", {"x", "w"}, {"a"}), "a", "y", 2);
+  for (auto& tensor : *builder.graph().mutable_initializer()) {
+    onnx::TensorProto half;
+    half.set_name(tensor.name());
+    *half.mutable_dims() = tensor.dims();
+    half.set_data_type(onnx::TensorProto::FLOAT16);
+    for (int i = 0; i < 2; ++i) half.add_int32_data(i == 0 ? 0x3c00 : 0x4000);
+    tensor = half;
+  }
+  const Result<std::string> emitted = Emit(builder);
+  ASSERT_TRUE(emitted.ok()) << emitted.status().message();
+  OnnxBuilder folded;
+  folded.model().ParseFromString(*emitted);
+  ASSERT_EQ(folded.graph().initializer_size(), 2);
+  for (const auto& tensor : folded.graph().initializer()) {
+    EXPECT_EQ(tensor.data_type(), onnx::TensorProto::FLOAT16);
+  }
+  EXPECT_TRUE(folded.Import().ok()) << folded.Import().status().message();
+}
+
+TEST(EmitOnnxTest, OldFilesListWeightsAsInputs) {
+  OnnxBuilder builder(9, 3);
+  builder.Input("x", {1, 2, 3, 3}).Output("y");
+  AddWeight(builder, "w", {2, 2, 1, 1});
+  AddNorm(builder.Node("Conv", {"x", "w"}, {"a"}), "a", "y", 2);
+  for (const auto& tensor : builder.graph().initializer()) {
+    auto* input = builder.graph().add_input();
+    input->set_name(tensor.name());
+    input->mutable_type()->mutable_tensor_type()->set_elem_type(tensor.data_type());
+  }
+  const Result<std::string> emitted = Emit(builder);
+  ASSERT_TRUE(emitted.ok()) << emitted.status().message();
+  OnnxBuilder folded;
+  folded.model().ParseFromString(*emitted);
+  std::string names;
+  for (const auto& input : folded.graph().input()) names += input.name() + " ";
+  EXPECT_EQ(names, "x w_folded a_bias_folded ");
+}
+
+TEST(EmitOnnxTest, RefusesWhatItCannotWrite) {
+  OnnxBuilder old(6);
+  old.Input("x", {1, 2}).Output("y").Node("Relu", {"x"}, {"y"});
+  EXPECT_EQ(Emit(old).status().code(), StatusCode::kUnsupported);
+
+  OnnxBuilder part;
+  part.Input("x", {1, 2, 1, 1}).Output("y");
+  AddWeight(part, "w", {2, 2, 1, 1});
+  AddWeight(part, "m", {2, 1, 1});
+  part.Node("Conv", {"x", "w"}, {"a"}).Node("Sum", {"a", "m", "x"}, {"y"});
+  const Result<std::string> refused = Emit(part);
+  EXPECT_EQ(refused.status().code(), StatusCode::kUnsupported);
+  EXPECT_NE(refused.status().message().find("Sum 'y_node'"), std::string::npos)
+      << refused.status().message();
+}
+
+TEST(EmitOnnxTest, GivenShapesAreStated) {
+  OnnxBuilder builder;
+  builder.Input("x", {-1, 2, -1, -1}).Output("y");
+  AddWeight(builder, "w", {2, 2, 1, 1});
+  AddNorm(builder.Node("Conv", {"x", "w"}, {"a"}), "a", "y", 2);
+  const Result<std::string> emitted = Emit(builder, {.input_shapes = {{"x", {1, 2, 3, 4}}}});
+  ASSERT_TRUE(emitted.ok()) << emitted.status().message();
+  OnnxBuilder folded;
+  folded.model().ParseFromString(*emitted);
+  EXPECT_EQ(folded.graph().input(0).type().tensor_type().shape().dim(3).dim_value(), 4);
+  EXPECT_EQ(folded.graph().output(0).type().tensor_type().shape().dim(2).dim_value(), 3);
+}
+
+}  // namespace
+}  // namespace pleat::converter
