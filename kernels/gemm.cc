@@ -32,6 +32,7 @@ constexpr size_t TileRows(size_t vectors) {
 constexpr size_t kMaxTileRows = TileRows(1);
 
 constexpr size_t kStepsPerFetch = 16;
+constexpr size_t kMaxTilesToFetch = 16;
 
 // A tile is kept in registers while it runs along the sum. Fields mean what they mean in BlockJob.
 struct TileJob {
@@ -49,9 +50,10 @@ struct TileJob {
   size_t residual_step;
   size_t columns;  // that exist, within the tile's width
   float low, high;
-  // Weights to fetch into the cache for later: so many lines every kStepsPerFetch steps.
+  // Weights to fetch into the cache for later: so many lines every `steps` steps of the sum.
   const char* ahead;
   size_t ahead_lines;
+  size_t steps;
 };
 
 template <size_t kRows, size_t kVectors>
@@ -79,7 +81,7 @@ void Tile(const TileJob& job) {
     HWY_UNROLL(8)
     for (size_t r = 0; r < kRows; ++r) rows[r] = taps[r];
     for (size_t k = 0; k < job.count;) {
-      const size_t end = HWY_MIN(k + kStepsPerFetch, job.count);
+      const size_t end = HWY_MIN(k + job.steps, job.count);
       for (size_t line = 0; line < job.ahead_lines; ++line, ahead += 64) {
         __builtin_prefetch(ahead, 0, 2);
       }
@@ -179,11 +181,13 @@ void MultiplyBlock(const BlockJob& job) {
     tile.lane = column;
     if (job.init != nullptr) tile.init = job.init + column;
     const size_t tiles = (job.row_count + TileRows(width) - 1) / TileRows(width);
-    // While the rows go by, the next columns' weights come nearer.
+    // While the rows go by, the next columns' weights come nearer; many rows outweigh the wait.
     const size_t next = v + width < vectors ? (column + width * kTileLanes) / kPanelLanes : 0;
     const float* ahead = next > 0 ? job.panels + next * job.panel_step : job.next_panels;
+    const bool fetch = ahead != nullptr && tiles <= kMaxTilesToFetch;
     const size_t lines = kStepsPerFetch * width * kTileLanes * sizeof(float) / 64;
-    tile.ahead_lines = ahead == nullptr ? 0 : (lines + tiles - 1) / tiles;
+    tile.steps = fetch ? kStepsPerFetch : job.count;
+    tile.ahead_lines = fetch ? (lines + tiles - 1) / tiles : 0;
     tile.ahead = reinterpret_cast<const char*>(ahead);
     for (size_t i = 0; i < tiles; ++i) {
       const Range rows = PartOf(job.row_count, tiles, i);
