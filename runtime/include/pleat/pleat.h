@@ -11,7 +11,8 @@
  * Functions that can fail return a pleat_code; pleat_last_error() has the rest. A failed call
  * changes nothing the caller can see, and leaves its handles usable. Structs begin with
  * `struct_size`, which the caller sets to sizeof(the struct); all other fields may be zero. Text is
- * UTF-8. No function throws, and none may be given a callback that throws.
+ * UTF-8. No function throws, and none may be given a callback that throws. Kinds are plain int32_t
+ * with named values, so that any value a caller passes is an error at worst.
  *
  * Threads: a model is immutable; any number of threads may use one. A session serves one call at a
  * time: a second one that meets it at work gets PLEAT_BUSY and changes nothing. Handles may be
@@ -40,7 +41,8 @@ typedef struct pleat_model pleat_model;
 typedef struct pleat_session pleat_session;
 
 /* Values are stable, and the exit codes of the `pleat` command where it has them. */
-typedef enum pleat_code {
+typedef int32_t pleat_code;
+enum {
   PLEAT_OK = 0,
   PLEAT_INVALID_ARGUMENT = 2, /* the call is wrong: a null, a name, a shape, a size */
   PLEAT_INVALID_MODEL = 3,    /* not a .pleat file, or a damaged one */
@@ -52,7 +54,7 @@ typedef enum pleat_code {
   PLEAT_CANCELLED = 10,
   PLEAT_DEADLINE_EXCEEDED = 11,
   PLEAT_INTERNAL = 70 /* a bug in Pleat */
-} pleat_code;
+};
 
 /* What went wrong. `rule` is a stable word for programs ("BUFFER_TOO_SMALL"), `message` a sentence
  * for people that names the place, what was expected and what was there. */
@@ -62,7 +64,8 @@ typedef struct pleat_error {
   const char* message;
 } pleat_error;
 
-typedef enum pleat_element {
+typedef int32_t pleat_element;
+enum {
   PLEAT_FLOAT32 = 0,
   PLEAT_FLOAT64 = 1,
   PLEAT_INT64 = 2,
@@ -76,17 +79,18 @@ typedef enum pleat_element {
   PLEAT_BOOL = 10, /* one byte, 0 or 1 */
   PLEAT_FLOAT16 = 11,
   PLEAT_BFLOAT16 = 12
-} pleat_element;
+};
 
 #define PLEAT_MAX_RANK 8
-#define PLEAT_UNKNOWN ((int64_t)-1)  /* a size that each run chooses */
-#define PLEAT_UNRANKED ((size_t)-1)  /* not even the number of sizes is fixed */
+#define PLEAT_UNKNOWN ((int64_t)-1) /* a size that each run chooses */
+#define PLEAT_UNRANKED ((size_t)-1) /* not even the number of sizes is fixed */
 
 /* What the caller says about a tensor's order in memory. */
-typedef enum pleat_layout {
+typedef int32_t pleat_layout;
+enum {
   PLEAT_AS_MODEL = 0,     /* the axes of the model's input: for pictures mostly N,C,H,W */
   PLEAT_CHANNELS_LAST = 1 /* N,H,W,C in memory for a model's N,C,H,W; Pleat turns it */
-} pleat_layout;
+};
 
 /* A tensor in memory that is not Pleat's, when it is an input; in Pleat's memory or in the
  * caller's, when it is an output. */
@@ -143,10 +147,11 @@ typedef struct pleat_session_info {
 typedef void (*pleat_task)(void* argument, size_t index);
 typedef void (*pleat_parallel_for)(void* pool, size_t count, pleat_task task, void* argument);
 
-typedef enum pleat_memory {
+typedef int32_t pleat_memory;
+enum {
   PLEAT_MEMORY_FAST = 0, /* weights may be copied into the form that runs fastest */
   PLEAT_MEMORY_LOW = 1   /* kernels that use the weights where they lie are preferred */
-} pleat_memory;
+};
 
 /* All zero: every CPU this process may use, Pleat's own threads, the system's memory. */
 typedef struct pleat_options {
@@ -163,7 +168,7 @@ typedef struct pleat_options {
    * at a multiple of `alignment` (64), or NULL. */
   void* (*allocate)(void* context, size_t bytes, size_t alignment);
   void (*deallocate)(void* context, void* memory, size_t bytes);
-  void* allocator; /* their first argument */
+  void* allocator;        /* their first argument */
   size_t max_arena_bytes; /* 0: 4 GiB */
   size_t max_plans;       /* combinations of input shapes remembered; 0: 8 */
 } pleat_options;
@@ -173,10 +178,11 @@ typedef struct pleat_run_options {
   int64_t timeout_ns; /* 0: none. Looked at between steps. */
 } pleat_run_options;
 
-typedef enum pleat_ownership {
+typedef int32_t pleat_ownership;
+enum {
   PLEAT_COPY = 0,  /* the bytes may go when the call returns */
   PLEAT_BORROW = 1 /* the bytes stay, unchanged, until the model and its sessions are destroyed */
-} pleat_ownership;
+};
 
 /* The library's version, "major.minor.patch". Any thread. */
 PLEAT_API const char* pleat_version(void);
@@ -191,7 +197,8 @@ PLEAT_API const pleat_error* pleat_last_error(void);
  * file by renaming another over it, never change it in place. The caller destroys `*model`. */
 PLEAT_API pleat_code pleat_model_load(const char* path, pleat_model** model);
 
-/* The same of `size` bytes in memory. Borrowed bytes at a multiple of 64 are used where they lie. */
+/* The same of `size` bytes in memory. Borrowed bytes at a multiple of 64 are used where they lie.
+ */
 PLEAT_API pleat_code pleat_model_load_memory(const void* bytes, size_t size,
                                              pleat_ownership ownership, pleat_model** model);
 
