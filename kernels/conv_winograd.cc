@@ -13,6 +13,7 @@ namespace pleat::kernels {
 namespace {
 
 constexpr size_t kBlockColumns = 128;
+constexpr size_t kMinPartTiles = 8;
 // Floats between points beyond a block, against cache sets that collide.
 constexpr size_t kSkew = 16;
 // Costs in multiply-adds, as measured: of transforming a value, and of reading a weight that has
@@ -72,7 +73,7 @@ class WinogradConv final : public Kernel {
         }
         for (size_t column = 0; column < outputs_; column += kBlockColumns) {
           Multiply(taken, tiles, column, std::min(outputs_ - column, kBlockColumns), transformed,
-                   layout, mine + layout.products);
+                   layout, mine);
         }
       });
       return;
@@ -82,22 +83,25 @@ class WinogradConv final : public Kernel {
       TransformTile(taken.x, tile, transformed + tile * inputs_, layout.tiles);
     });
     const size_t blocks = (outputs_ + layout.columns - 1) / layout.columns;
-    threads.ParallelFor(blocks, [&](size_t index, size_t slot) {
-      const size_t column = index * layout.columns;
-      Multiply(taken, {0, tiles_}, column, std::min(outputs_ - column, layout.columns), transformed,
-               layout, slots + slot * layout.thread_bytes);
+    threads.ParallelFor(blocks * layout.tile_parts, [&](size_t index, size_t slot) {
+      const size_t column = index % blocks * layout.columns;
+      const Range tiles = PartOf(tiles_, layout.tile_parts, index / blocks);
+      Multiply(taken, tiles, column, std::min(outputs_ - column, layout.columns),
+               transformed + tiles.begin * inputs_, layout, slots + slot * layout.thread_bytes);
     });
   }
 
  private:
   // How scratch memory is used. With enough tiles each thread takes blocks of them; else all
-  // transformed tiles are shared and threads take output channels.
+  // transformed tiles are shared and threads take output channels, and parts of the tiles where
+  // channels do not suffice.
   struct Layout {
     bool shared;
-    size_t tiles;    // in a block
+    size_t tiles;  // transformed together
+    size_t tile_parts;
     size_t columns;  // in a block, at most
     size_t shared_bytes, thread_bytes;
-    size_t products;  // offset of the products in a thread's memory
+    size_t products, rows;  // places of products and row pointers in a thread's memory
   };
 
   Layout LayoutFor(int threads) const {
@@ -105,19 +109,23 @@ class WinogradConv final : public Kernel {
     const auto wanted = static_cast<size_t>(threads) * 4;
     layout.shared = threads > 1 && tiles_ < wanted * block_tiles_;
     layout.tiles = layout.shared ? tiles_ : block_tiles_;
+    layout.tile_parts = 1;
     layout.columns = kBlockColumns;
     if (layout.shared) {
       const size_t unit = gemm_.columns;
       layout.columns = std::min(kBlockColumns, (outputs_ / wanted + unit - 1) / unit * unit);
       layout.columns = std::max(layout.columns, unit);
+      const size_t blocks = (outputs_ + layout.columns - 1) / layout.columns;
+      layout.tile_parts = std::clamp<size_t>(wanted / std::max<size_t>(1, blocks), 1,
+                                             std::max<size_t>(1, tiles_ / kMinPartTiles));
     }
     const size_t transformed = RoundUp(kPoints * PointStep(layout.tiles) * sizeof(float));
     const size_t columns = std::min(layout.columns, panels_ * kPanelWidth);
-    const size_t rest = RoundUp(kPoints * (layout.tiles * columns + kSkew) * sizeof(float)) +
-                        RoundUp(layout.tiles * sizeof(const float*));
+    const size_t most = (layout.tiles + layout.tile_parts - 1) / layout.tile_parts;
     layout.shared_bytes = layout.shared ? transformed : 0;
     layout.products = layout.shared ? 0 : transformed;
-    layout.thread_bytes = layout.products + rest;
+    layout.rows = layout.products + RoundUp(kPoints * (most * columns + kSkew) * sizeof(float));
+    layout.thread_bytes = layout.rows + RoundUp(most * sizeof(const float*));
     return layout;
   }
 
@@ -200,13 +208,12 @@ class WinogradConv final : public Kernel {
 
   // Products and outputs of `tiles` for output channels [column, column + columns).
   void Multiply(const ProductOperands<float>& taken, Range tiles, size_t column, size_t columns,
-                const float* transformed, const Layout& layout, std::byte* scratch) const {
+                const float* transformed, const Layout& layout, std::byte* memory) const {
     const size_t count = tiles.end - tiles.begin;
     const size_t width = (columns + kPanelWidth - 1) / kPanelWidth * kPanelWidth;
     const size_t step = count * width + kSkew;
-    auto* products = reinterpret_cast<float*>(scratch);
-    auto** rows = reinterpret_cast<const float**>(scratch + layout.thread_bytes - layout.products -
-                                                  RoundUp(layout.tiles * sizeof(const float*)));
+    auto* products = reinterpret_cast<float*>(memory + layout.products);
+    auto** rows = reinterpret_cast<const float**>(memory + layout.rows);
     const float infinity = std::numeric_limits<float>::infinity();
     BlockJob job{};
     job.rows = rows;

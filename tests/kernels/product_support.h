@@ -81,7 +81,8 @@ void CheckCandidates(std::span<const kernels::Candidate<Problem>> candidates, Pr
         void* target = output.data();
         kernel->Run({sources.data(), &target, scratch.data(), &Pool(threads)});
         if (threads != 1) {
-          ASSERT_EQ(std::memcmp(first.data(), output.data(), y.size() * sizeof(T)), 0)
+          ASSERT_TRUE(y.empty() ||
+                      std::memcmp(first.data(), output.data(), y.size() * sizeof(T)) == 0)
               << where << ": " << threads << " threads give another result";
           continue;
         }
