@@ -91,6 +91,38 @@ Result<Pixels> Decode(std::span<const std::byte> bytes, int64_t channels) {
   return pixels;
 }
 
+uint8_t ByteAt(std::span<const std::byte> bytes, size_t i) {
+  return i < bytes.size() ? static_cast<uint8_t>(bytes[i]) : 0;
+}
+
+size_t WordAt(std::span<const std::byte> bytes, size_t i) {
+  return size_t{ByteAt(bytes, i)} << 8 | ByteAt(bytes, i + 1);
+}
+
+// Refuses a JPEG with a Huffman table of more than the 256 codes the decoder has room for
+// (ITU-T T.81, B.2.4.2). Past the application segments at its head, every place where a table
+// segment could be found is looked at.
+Status CheckHuffmanTables(std::span<const std::byte> bytes) {
+  if (ByteAt(bytes, 0) != 0xff) return Status::Ok();
+  size_t at = 2;
+  const auto is_application = [&] {
+    const uint8_t marker = ByteAt(bytes, at + 1);
+    return ByteAt(bytes, at) == 0xff && (marker >> 4 == 0xe || marker == 0xfe);
+  };
+  while (is_application()) at += 2 + std::max<size_t>(WordAt(bytes, at + 2), 2);
+  for (; at + 1 < bytes.size(); ++at) {
+    if (ByteAt(bytes, at) != 0xff || ByteAt(bytes, at + 1) != 0xc4) continue;
+    const size_t end = at + 2 + WordAt(bytes, at + 2);
+    for (size_t table = at + 4; table < end;) {
+      size_t codes = 0;
+      for (size_t i = 1; i <= 16; ++i) codes += ByteAt(bytes, table + i);
+      if (codes > 256) return InvalidArgument("damaged picture: a Huffman table is too long");
+      table += 17 + codes;
+    }
+  }
+  return Status::Ok();
+}
+
 std::string SizeText(int64_t height, int64_t width) {
   return std::to_string(width) + "x" + std::to_string(height);
 }
@@ -183,6 +215,7 @@ Result<Tensor> ParsePicture(std::span<const std::byte> bytes, const Type& type,
   if (bytes.size() > kMaxFileBytes) {
     return runtime::LimitExceeded("a picture file of more than 1 GiB");
   }
+  PLEAT_RETURN_IF_ERROR(CheckHuffmanTables(bytes));
   const bool raw = type.element == ElementType::kUint8;
   if (!raw && !kernels::IsFloat(type.element)) {
     return InvalidArgument("a picture cannot be an input of " +

@@ -118,5 +118,19 @@ TEST(PictureTest, DamagedPicturesAreRefused) {
   EXPECT_FALSE(Parse(huge, type, {}).ok());
 }
 
+TEST(PictureTest, HuffmanTablesThatAreTooLongAreRefused) {
+  const std::string jpeg = Encoded(8, 8, 3, std::vector<uint8_t>(192, 128), true);
+  const Type type{.shape = {1, 3, 8, 8}};
+  const size_t table = jpeg.find("\xff\xc4");
+  ASSERT_NE(table, std::string::npos);
+  std::string damaged = jpeg;
+  damaged.replace(table + 5, 16, 16, '\xff');
+  EXPECT_EQ(Parse(damaged, type, {}).status().message(),
+            "damaged picture: a Huffman table is too long");
+  std::string commented = jpeg;
+  commented.insert(2, std::string("\xff\xfe\x00\x18\xff\xc4\x00\x15", 8) + std::string(18, '\xff'));
+  EXPECT_TRUE(Parse(commented, type, {}).ok()) << "a comment is no table";
+}
+
 }  // namespace
 }  // namespace pleat::tools
