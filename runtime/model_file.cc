@@ -30,7 +30,7 @@ struct Header {
 static_assert(sizeof(Header) == 72);
 constexpr size_t kHashedHeaderBytes = 64;
 
-uint64_t Hash(std::span<const std::byte> bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
+uint64_t Hash(std::span<const std::byte> bytes) { return HashBytes(bytes); }
 
 size_t Padded(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
@@ -222,6 +222,10 @@ Result<Graph> ParseGraph(std::span<const std::byte> bytes, std::shared_ptr<const
   PLEAT_RETURN_IF_ERROR(CheckGraph(graph));
   PLEAT_RETURN_IF_ERROR(InferGraph(graph, /*evaluate=*/false));
   return graph;
+}
+
+uint64_t HashBytes(std::span<const std::byte> bytes) {
+  return XXH3_64bits(bytes.data(), bytes.size());
 }
 
 }  // namespace pleat::runtime

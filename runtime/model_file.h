@@ -47,6 +47,9 @@ Result<MappedFile> MapFile(const std::string& path);
 // Maps all of an open file, whose `name` goes into errors; the descriptor stays the caller's.
 Result<MappedFile> MapDescriptor(int descriptor, const std::string& name);
 
+// XXH3 with 64 bits, as in the header of a .pleat file.
+uint64_t HashBytes(std::span<const std::byte> bytes);
+
 // Writes beside the target, syncs, renames over it, syncs the folder: the target is the old file,
 // or the new one, never a part. Leaves nothing behind on failure.
 Status WriteFileAtomically(const std::string& path, std::span<const std::byte> bytes);

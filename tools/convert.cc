@@ -9,6 +9,8 @@
 #include "converter/emit/emit_onnx.h"
 #include "runtime/model_file.h"
 #include "tools/batch_norms.h"
+#include "tools/certificate.h"
+#include "tools/certificate_page.h"
 #include "tools/console.h"
 #include "tools/network.h"
 #include "tools/verb.h"
@@ -143,6 +145,17 @@ Result<VerifyReport> VerifyBytes(const Flags& flags, const std::string& bytes,
   return Verify(original, std::move(model), options);
 }
 
+// The report's text: a page for a name that ends in .html, else JSON.
+Result<std::string> ReportOf(const Flags& flags, const Graph& graph, const std::string& bytes,
+                             const std::map<std::string, runtime::Shape>& shapes) {
+  PLEAT_ASSIGN_OR_RETURN(const Graph original,
+                         converter::ImportOnnxFile(flags.input, {.input_shapes = shapes}));
+  PLEAT_ASSIGN_OR_RETURN(const Json report,
+                         Certificate(flags.input, original, graph, BytesOf(bytes),
+                                     {.shapes = shapes, .fold = !flags.no_fold}));
+  return flags.report.ends_with(".html") ? CertificatePage(report, original) : JsonText(report);
+}
+
 Status Convert(const Flags& flags, const Command& command) {
   PLEAT_RETURN_IF_ERROR(CheckPaths(flags));
   PLEAT_ASSIGN_OR_RETURN(const auto shapes, ParseShapes(flags.shapes));
@@ -150,7 +163,7 @@ Status Convert(const Flags& flags, const Command& command) {
   if (is_model) return InvalidArgument(flags.input + " is a .pleat file already");
 
   Sizes sizes;
-  std::string bytes, onnx;
+  std::string bytes, onnx, report;
   std::vector<VerifyReport> verified;
   Graph graph;
   {
@@ -165,25 +178,29 @@ Status Convert(const Flags& flags, const Command& command) {
       PLEAT_ASSIGN_OR_RETURN(onnx, converter::EmitOnnxFile(flags.input, {.input_shapes = shapes,
                                                                          .fold = !flags.no_fold}));
     }
+    if (!flags.report.empty()) {
+      progress.Show("measuring each fold against the original network in double");
+      const std::string& result = flags.output.empty() ? onnx : bytes;
+      PLEAT_ASSIGN_OR_RETURN(report, ReportOf(flags, graph, result, shapes));
+    }
     if (flags.verify) progress.Show("verifying against the original network in double");
     if (flags.verify && !flags.output.empty()) {
-      PLEAT_ASSIGN_OR_RETURN(VerifyReport report, VerifyBytes(flags, bytes, shapes));
-      verified.push_back(std::move(report));
+      PLEAT_ASSIGN_OR_RETURN(VerifyReport check, VerifyBytes(flags, bytes, shapes));
+      verified.push_back(std::move(check));
     }
     if (flags.verify && !flags.onnx.empty()) {
       PLEAT_ASSIGN_OR_RETURN(
           const Graph again,
           converter::ConvertOnnx(BytesOf(onnx), {.input_shapes = shapes, .fold = false}));
-      PLEAT_ASSIGN_OR_RETURN(VerifyReport report,
-                             VerifyBytes(flags, SerializeGraph(again), shapes));
-      verified.push_back(std::move(report));
+      PLEAT_ASSIGN_OR_RETURN(VerifyReport check, VerifyBytes(flags, SerializeGraph(again), shapes));
+      verified.push_back(std::move(check));
     }
   }
   const bool pass = std::all_of(verified.begin(), verified.end(),
-                                [](const VerifyReport& report) { return report.pass; });
+                                [](const VerifyReport& check) { return check.pass; });
   if (pass) {
     std::vector<std::pair<std::string, std::string>> files;
-    if (!flags.report.empty()) files.push_back({flags.report, JsonText(BatchNormReport(graph))});
+    if (!flags.report.empty()) files.push_back({flags.report, report});
     if (!flags.onnx.empty()) files.push_back({flags.onnx, onnx});
     if (!flags.output.empty()) files.push_back({flags.output, bytes});
     PLEAT_RETURN_IF_ERROR(WriteAll(files));
@@ -207,7 +224,7 @@ Status Convert(const Flags& flags, const Command& command) {
     if (verified.size() > 1) json["verify_onnx"] = JsonOf(verified.back());
     PrintJson(json);
   } else if (!command.quiet) {
-    for (const VerifyReport& report : verified) fmt::print("{}", TextOf(report));
+    for (const VerifyReport& check : verified) fmt::print("{}", TextOf(check));
     if (pass) {
       fmt::print("{}: {} nodes become {}, {} of {} batch norms folded, {}{}\n", Printable(target),
                  sizes.nodes_before, graph.nodes.size(), norms.folded, norms.total, BytesText(size),
@@ -218,7 +235,7 @@ Status Convert(const Flags& flags, const Command& command) {
                  BytesText(onnx.size()));
     }
   }
-  for (const VerifyReport& report : verified) PLEAT_RETURN_IF_ERROR(StatusOf(report));
+  for (const VerifyReport& check : verified) PLEAT_RETURN_IF_ERROR(StatusOf(check));
   return Status::Ok();
 }
 
@@ -237,7 +254,10 @@ void AddConvert(CLI::App& app, Command& command) {
   verb->add_option("-o,--output", flags->output, "The .pleat file to write");
   verb->add_option("--emit-onnx", flags->onnx,
                    "Write the network with its batch norms folded as ONNX, for other runtimes");
-  verb->add_option("--report", flags->report, "Write what became of each batch norm, as JSON");
+  verb->add_option(
+      "--report", flags->report,
+      "Write what became of each batch norm, with formula, ranges and measured error: JSON, "
+      "or a page to read where the name ends in .html");
   verb->add_flag("--verify", flags->verify,
                  "Compare with the original network run in double before writing; exit 7 beyond "
                  "1e-4 of max|y|");

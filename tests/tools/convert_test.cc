@@ -36,9 +36,59 @@ TEST(ConvertTest, ReportsEveryBatchNorm) {
   EXPECT_LT(json["nodes_after"], json["nodes_before"]);
 
   for (const std::string& file : {kCnn, folder / "cnn.pleat"}) {
-    EXPECT_EQ(Pleat({"explain", file, "--json"}).Json(), report);
+    const nlohmann::json explained = Pleat({"explain", file, "--json"}).Json();
+    EXPECT_EQ(explained["summary"], report["summary"]);
+    ASSERT_EQ(explained["batch_norms"].size(), 9u);
+    for (size_t i = 0; i < 9; ++i) {
+      for (const auto& [key, value] : explained["batch_norms"][i].items()) {
+        EXPECT_EQ(report["batch_norms"][i][key], value) << key;
+      }
+    }
   }
   EXPECT_NE(Pleat({"explain", kCnn}).out.find("9 batch norms: "), std::string::npos);
+}
+
+TEST(ConvertTest, TheCertificateHoldsEachFoldAgainstItsBound) {
+  const TempFolder folder;
+  const Outcome outcome = Pleat(
+      {"convert", kCnn, "-o", folder / "cnn.pleat", "--report", folder / "report.json", "--quiet"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const nlohmann::json report = nlohmann::json::parse(ReadText(folder / "report.json"));
+  EXPECT_EQ(report["not_measured"], nullptr);
+  EXPECT_EQ(report["source"]["bytes"], std::filesystem::file_size(kCnn));
+  EXPECT_EQ(report["result"]["bytes"], std::filesystem::file_size(folder / "cnn.pleat"));
+  EXPECT_EQ(report["source"]["xxh3"].get<std::string>().size(), 16u);
+  EXPECT_NE(report["source"]["xxh3"], report["result"]["xxh3"]);
+  for (const nlohmann::json& norm : report["batch_norms"]) {
+    ASSERT_TRUE(norm["measured_error"].is_number()) << norm;
+    EXPECT_GT(norm["measured_error"], 0) << norm;
+    EXPECT_LE(norm["measured_error"], norm["rounding_bound"]) << norm;
+    EXPECT_LT(norm["rounding_bound"], 1e-2) << norm;
+    EXPECT_LE(norm["scale_min"], norm["scale_max"]) << norm;
+    EXPECT_GT(norm["smallest_variance"], 0) << norm;
+    EXPECT_GE(norm["worst_channel"], 0) << norm;
+    EXPECT_TRUE(norm["formula"].is_string()) << norm;
+  }
+}
+
+TEST(ConvertTest, TheCertificateIsAlsoAPage) {
+  const TempFolder folder;
+  const Outcome outcome =
+      Pleat({"convert", kCnn, "-o", folder / "cnn.pleat", "--report", folder / "report.html"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const std::string page = ReadText(folder / "report.html");
+  EXPECT_TRUE(page.starts_with("<!DOCTYPE html>")) << page.substr(0, 80);
+  EXPECT_EQ(page.find("http"), std::string::npos);
+  EXPECT_EQ(page.find("<script"), std::string::npos);
+  const nlohmann::json norms = Pleat({"explain", kCnn, "--json"}).Json();
+  size_t pictures = 0;
+  for (size_t at = page.find("<svg"); at != std::string::npos; at = page.find("<svg", at + 1)) {
+    ++pictures;
+  }
+  EXPECT_EQ(pictures, norms["summary"]["kept"]);
+  for (const nlohmann::json& norm : norms["batch_norms"]) {
+    EXPECT_NE(page.find(norm["node"].get<std::string>()), std::string::npos) << norm;
+  }
 }
 
 TEST(ConvertTest, TheSameBytesEveryTime) {
