@@ -53,12 +53,16 @@ class Bench {
 
  private:
   const Node* StepOf(const fb::BatchNormT& norm, const std::string& y) const;
+  // Whether what the node reads is what the original has under that name: behind a batch norm that
+  // went forward through other steps it is not.
+  bool ReadsOriginal(const Node& node) const;
   Tensor Original(const std::string& name) const;
   // Runs the node alone. With `magnitude` on absolute values of everything, in double.
   Tensor RunAlone(const Node& node, bool magnitude) const;
 
   std::unique_ptr<Session> oracle_;
   std::map<std::string, ValueId> ids_;
+  std::map<std::string, std::string> inputs_;  // of batch norms, by their names
   Graph folded_;
 };
 
@@ -83,7 +87,20 @@ Result<Bench> Bench::Make(const std::string& source, const Graph& original,
   for (size_t id = 0; id < model->graph().values.size(); ++id) {
     bench.ids_.emplace(model->graph().values[id].name, static_cast<ValueId>(id));
   }
+  for (const Node& node : original.nodes) {
+    if (node.As<fb::ScaleShiftT>() == nullptr) continue;
+    bench.inputs_.emplace(node.sources.front(), NameOf(original, node.inputs[0]));
+  }
   return bench;
+}
+
+bool Bench::ReadsOriginal(const Node& node) const {
+  for (const fb::BatchNormT& norm : folded_.batch_norms) {
+    if (!norm.kind.starts_with("next_") || norm.into.find(node.name) == std::string::npos) continue;
+    const auto input = inputs_.find(norm.node);
+    if (input == inputs_.end() || input->second != NameOf(folded_, node.inputs[0])) return false;
+  }
+  return true;
 }
 
 Tensor Bench::Original(const std::string& name) const {
@@ -160,7 +177,7 @@ int64_t Products(const Node& node, const runtime::Shape& weights) {
 
 void Bench::Measure(const fb::BatchNormT& norm, const std::string& y, Json& entry) const {
   const Node* node = StepOf(norm, y);
-  if (node == nullptr) return;
+  if (node == nullptr || !ReadsOriginal(*node)) return;
   const Tensor expected = Original(NameOf(folded_, node->outputs[0]));
   if (expected.empty()) return;
   const Tensor got = RunAlone(*node, /*magnitude=*/false);
