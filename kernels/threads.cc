@@ -32,6 +32,8 @@ ThreadPool::ThreadPool(int threads, Runner run, void* pool)
 
 ThreadPool::~ThreadPool() = default;
 
+pthreadpool_t ThreadPool::native() const { return impl_->pool; }
+
 namespace {
 
 struct Loop {

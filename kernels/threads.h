@@ -7,6 +7,8 @@
 #include <functional>
 #include <memory>
 
+struct pthreadpool;
+
 namespace pleat::kernels {
 
 class ThreadPool {
@@ -25,6 +27,8 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   int threads() const { return threads_; }
+  // For libraries that split their own work: null where the threads are the caller's, or only one.
+  struct pthreadpool* native() const;
 
   // Calls body(context, index, slot) once for every index in [0, count) and returns when all are
   // done. `slot` is in [0, threads()) and no two calls that run at the same time share one, so it
