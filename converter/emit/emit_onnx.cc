@@ -80,6 +80,7 @@ class Emitter {
   Status Drop(int index);
   Status Rewrite(int index, const Node& node);
   NodeProto WithWeights(const NodeProto& node, const Node& folded, bool with_bias);
+  NodeProto WithConstants(const NodeProto& node, const Node& folded);
   // A constant of the folded graph in the type in which the source stores `like`.
   std::string Constant(const std::string& wish, const Tensor& tensor, const std::string& like);
   std::vector<NodeProto> MulAdd(const NodeProto& node, const std::string& x, const Node& folded);
@@ -137,7 +138,10 @@ std::string Emitter::Constant(const std::string& wish, const Tensor& tensor,
 
 NodeProto Emitter::WithWeights(const NodeProto& node, const Node& folded, bool with_bias) {
   NodeProto changed = node;
-  const std::string weights = node.input(1);
+  const std::string weights = node.input(graph_.ConstantOf(folded.input(1)) != nullptr ? 1 : 0);
+  if (const Tensor* w = graph_.ConstantOf(folded.input(0))) {
+    changed.set_input(0, Constant(weights + "_folded", *w, weights));
+  }
   if (const Tensor* w = graph_.ConstantOf(folded.input(1))) {
     changed.set_input(1, Constant(weights + "_folded", *w, weights));
   }
@@ -154,6 +158,17 @@ NodeProto Emitter::WithWeights(const NodeProto& node, const Node& folded, bool w
   if (node.op_type() != "Gemm") return changed;
   for (auto& attribute : *changed.mutable_attribute()) {
     if (attribute.name() == "beta") attribute.set_f(folded.As<fb::MatMulT>()->beta);
+  }
+  return changed;
+}
+
+// A node that is no linear operator, with the constants it has now.
+NodeProto Emitter::WithConstants(const NodeProto& node, const Node& folded) {
+  NodeProto changed = node;
+  for (int i = 0; i < node.input_size(); ++i) {
+    const Tensor* constant = graph_.ConstantOf(folded.input(static_cast<size_t>(i)));
+    if (constant == nullptr || !kernels::IsFloat(constant->element())) continue;
+    changed.set_input(i, Constant(node.input(i) + "_folded", *constant, node.input(i)));
   }
   return changed;
 }
@@ -198,6 +213,10 @@ Status Emitter::Rewrite(int index, const Node& folded) {
     edit_.Replace(index, MulAdd(node, x, folded));
     return Status::Ok();
   }
+  if (!IsLinear(folded)) {
+    edit_.Replace(index, {WithConstants(node, folded)});
+    return Status::Ok();
+  }
   const Tensor* bias = graph_.ConstantOf(folded.input(2));
   if (node.op_type() != "MatMul" || bias == nullptr) {
     edit_.Replace(index, {WithWeights(node, folded, /*with_bias=*/true)});
@@ -220,10 +239,12 @@ Status Emitter::Run(const Fates& fates) {
     PLEAT_RETURN_IF_ERROR(Drop(index));
   }
   for (const Node& node : graph_.nodes) {
-    if (node.sources.empty() || !(IsLinear(node) || IsAffine(node))) continue;
+    if (node.sources.empty()) continue;
     const auto found = fates.find(node.sources.front());
     if (found == fates.end() || node.sources.size() <= found->second.sources) continue;
-    PLEAT_ASSIGN_OR_RETURN(const int index, Place(found->first, found->second.steps == 1));
+    const Fate& fate = found->second;
+    const bool whole = fate.steps == 1 && (IsLinear(node) || IsAffine(node) || fate.sources == 1);
+    PLEAT_ASSIGN_OR_RETURN(const int index, Place(found->first, whole));
     PLEAT_RETURN_IF_ERROR(Rewrite(index, node));
   }
   edit_.Finish();

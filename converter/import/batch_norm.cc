@@ -5,6 +5,7 @@
 
 #include "converter/import/emit.h"
 #include "converter/import/imports.h"
+#include "converter/seeded_bugs.h"
 
 namespace pleat::converter {
 namespace {
@@ -35,6 +36,7 @@ void Report(ImportContext& context, ValueId y, const char* reason, const std::st
 bool IsTraining(ImportContext& context) {
   const bool is_test = context.Flag("is_test");
   const bool training_mode = context.Flag("training_mode");
+  if (Seeded(SeededBug::kTrainingModeIgnored)) return false;
   if (context.opset() >= 14) return training_mode;
   if (context.opset() >= 7) {
     return context.wants(1) || context.wants(2) || context.wants(3) || context.wants(4);
@@ -107,7 +109,7 @@ Status ImportPerPlace(ImportContext& context, float epsilon) {
 }  // namespace
 
 Status ImportBatchNormalization(ImportContext& context) {
-  const float epsilon = context.Float("epsilon", 1e-5f);
+  const float epsilon = context.Float("epsilon", Seeded(SeededBug::kEpsilonDefault) ? 1e-10f : 1e-5f);
   const float momentum = context.Float("momentum", 0.9f);
   const bool spatial = context.Flag("spatial", true);
   if (IsTraining(context)) return ImportTraining(context, epsilon, momentum);

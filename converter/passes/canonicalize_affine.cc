@@ -9,6 +9,7 @@
 
 #include "converter/passes/affine.h"
 #include "converter/passes/passes.h"
+#include "converter/seeded_bugs.h"
 #include "kernels/activation.h"
 
 namespace pleat::converter {
@@ -33,6 +34,9 @@ bool HasConstantWeights(const Graph& graph, const Node& node) {
 int AxisOf(const Tensor& numbers, const Type& type) {
   if (!type.ranked) return kNoAxis;
   const Shape& shape = numbers.shape();
+  if (Seeded(SeededBug::kMatchBySize) && type.rank() > 1 && numbers.count() == type.shape[1]) {
+    return 1;
+  }
   const int offset = type.rank() - static_cast<int>(shape.size());
   if (offset < 0) return kNoAxis;
   int axis = kAnyAxis;
@@ -78,7 +82,7 @@ std::optional<Step> MatchStep(const Graph& graph, const Node& node) {
         shift = c;
         break;
       case fb::BinaryKind::Sub:
-        scale = left ? -1 : 1;
+        scale = left && !Seeded(SeededBug::kConstantMinusSign) ? -1 : 1;
         shift = left ? c : -c;
         break;
       case fb::BinaryKind::Div:

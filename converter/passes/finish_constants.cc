@@ -1,4 +1,4 @@
-// Before: float64 weights, biases, scales and shifts of operators that read float32; equal
+// Before: float64 weights, biases, scales and shifts of operators that make float32; equal
 //   constants under several ids
 // After:  the same numbers rounded to float32, once; one constant
 // Condition: constants are equal when type, shape and every byte are.
@@ -16,9 +16,12 @@ Status RoundConstants(Graph& graph) {
   for (Node& node : graph.nodes) {
     const bool folds = node.As<fb::ConvT>() != nullptr || node.As<fb::MatMulT>() != nullptr ||
                        node.As<fb::ConvTransposeT>() != nullptr ||
-                       node.As<fb::ScaleShiftT>() != nullptr;
-    if (!folds || TypeOf(graph, node.inputs[0]).element != ElementType::kFloat32) continue;
-    for (size_t i = 1; i < node.inputs.size(); ++i) {
+                       node.As<fb::ScaleShiftT>() != nullptr ||
+                       node.As<fb::BinaryT>() != nullptr || node.As<fb::ConcatT>() != nullptr ||
+                       node.As<fb::GatherT>() != nullptr || node.As<fb::LayerNormT>() != nullptr ||
+                       node.As<fb::InstanceNormT>() != nullptr;
+    if (!folds || TypeOf(graph, node.outputs[0]).element != ElementType::kFloat32) continue;
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
       const Tensor* constant = graph.ConstantOf(node.inputs[i]);
       if (constant == nullptr || constant->element() != ElementType::kFloat64) continue;
       auto [place, added] = rounded.emplace(node.inputs[i], kNoValue);

@@ -11,6 +11,7 @@
 #include "converter/passes/batch_norms.h"
 #include "converter/passes/fold_weights.h"
 #include "converter/passes/passes.h"
+#include "converter/seeded_bugs.h"
 
 namespace pleat::converter {
 namespace {
@@ -101,7 +102,8 @@ bool ForwardFold::IntoLinear(size_t index, const Affine& affine) {
   std::vector<double> weights = runtime::ToDoubles(*graph_.ConstantOf(node.inputs[1]));
   std::optional<Refusal> refusal;
   if (!affine.IsScaleOnly()) {
-    if (conv != nullptr && HasPadding(*conv->window, map->taps)) {
+    if (conv != nullptr && HasPadding(*conv->window, map->taps) &&
+        !Seeded(SeededBug::kNaivePaddedBias)) {
       return Refuse("PAD_SHIFT", "'" + name + "' pads with zeros, which its shift must not touch");
     }
     if (transposed != nullptr) {

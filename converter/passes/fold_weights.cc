@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "converter/seeded_bugs.h"
+
 namespace pleat::converter {
 namespace {
 
@@ -23,6 +25,8 @@ int64_t WeightMap::Output(int64_t i) const {
     case Kind::kConvTranspose: {
       const int64_t group_outputs = outputs / groups;
       const int64_t input = i / (group_outputs * taps);
+      if (Seeded(SeededBug::kConvTransposeAxis0)) return input % outputs;
+      if (Seeded(SeededBug::kGroupBroadcast)) return i / taps % group_outputs;
       return input / (inputs / groups) * group_outputs + i / taps % group_outputs;
     }
     case Kind::kMatMul:
@@ -93,6 +97,20 @@ std::optional<WeightMap> MapWeights(const Graph& graph, const Node& node) {
   if (map.groups < 1 || map.inputs % map.groups != 0 || map.outputs % map.groups != 0) {
     return std::nullopt;
   }
+  return map;
+}
+
+std::optional<WeightMap> MapLeftWeights(const Graph& graph, const Node& node) {
+  const Tensor* weights = graph.ConstantOf(node.input(0));
+  const auto* product = node.As<fb::MatMulT>();
+  if (weights == nullptr || product == nullptr || weights->shape().size() != 2) {
+    return std::nullopt;
+  }
+  const Shape& shape = weights->shape();
+  WeightMap map;
+  map.kind = product->transpose_a ? WeightMap::Kind::kMatMul : WeightMap::Kind::kMatMulTransposed;
+  map.inputs = product->transpose_a ? shape[0] : shape[1];
+  map.outputs = product->transpose_a ? shape[1] : shape[0];
   return map;
 }
 
@@ -171,8 +189,14 @@ void Apply(Graph& graph, LinearEdit edit) {
   Node& node = graph.nodes[edit.node];
   const auto name_of = [&](ValueId id) { return graph.values[static_cast<size_t>(id)].name; };
   if (edit.weights) {
-    const Shape shape = TypeOf(graph, node.inputs[1]).shape;
-    node.inputs[1] = AddDoubles(graph, name_of(node.inputs[1]), *edit.weights, shape);
+    ValueId& weights = node.inputs[edit.operand];
+    const ValueId own =
+        AddDoubles(graph, name_of(weights), *edit.weights, TypeOf(graph, weights).shape);
+    if (Seeded(SeededBug::kSharedWeightsInPlace)) {
+      graph.values[static_cast<size_t>(weights)] = graph.values[static_cast<size_t>(own)];
+    } else {
+      weights = own;
+    }
   }
   if (!edit.bias) return;
   if (node.inputs.size() < 3) node.inputs.resize(3, kNoValue);

@@ -32,6 +32,8 @@ struct WeightMap {
 // The map of a node's constant weights, nothing when they are not constant or not of a shape that
 // has channels (a product with a vector or with a stack of matrices).
 std::optional<WeightMap> MapWeights(const Graph& graph, const Node& node);
+// The same of a product whose constant weights stand on the left.
+std::optional<WeightMap> MapLeftWeights(const Graph& graph, const Node& node);
 
 // Multiplies every weight by the scale of its `channel` (an Output or Input of the map). Refuses,
 // leaving `weights` as they were, when float32 cannot hold the result (OVERFLOW, UNDERFLOW).
@@ -61,6 +63,7 @@ BiasOrRefusal ReadBias(const Graph& graph, const Node& node, size_t channels);
 // New operands of one node. What stays as it is is left out.
 struct LinearEdit {
   size_t node = 0;
+  size_t operand = 1;  // that the weights are
   std::optional<std::vector<double>> weights;
   std::optional<Bias> bias;
 };

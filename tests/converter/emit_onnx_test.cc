@@ -91,6 +91,48 @@ TEST(EmitOnnxTest, BatchNormsGoIntoConvolutions) {
   EXPECT_EQ(OpsAfter(builder, {1, 4, 5, 4}), "Conv Relu ConvTranspose");
 }
 
+TEST(EmitOnnxTest, ConstantsOnTheWayChangeToo) {
+  OnnxBuilder joined;
+  joined.Input("x", {1, 4, 4, 4}).Output("y");
+  AddWeight(joined, "w", {4, 4, 1, 1});
+  AddWeight(joined, "part", {1, 2, 4, 4});
+  AddWeight(joined, "map", {1, 6, 4, 4});
+  joined.Node("Conv", {"x", "w"}, {"a"});
+  joined.Node("Concat", {"part", "a"}, {"b"}, {{"axis", 1}});
+  joined.Node("Sub", {"map", "b"}, {"c"});
+  joined.Node("MaxPool", {"c"}, {"d"}, {{"kernel_shape", std::vector<int64_t>{1, 1}}});
+  AddNorm(joined.Node("Identity", {"d"}, {"e"}), "e", "y", 6);
+  joined.Weight("y_gamma2", {6}, std::vector<float>(6, 2));
+  joined.last_node().set_input(1, "y_gamma2");
+  EXPECT_EQ(OpsAfter(joined, {1, 4, 4, 4}), "Conv Concat Sub MaxPool Identity");
+
+  OnnxBuilder left;
+  left.Input("x", {2, 3, 5}).Output("y");
+  AddWeight(left, "w", {4, 3});
+  AddNorm(left.Node("MatMul", {"w", "x"}, {"a"}), "a", "y", 4);
+  EXPECT_EQ(OpsAfter(left, {2, 3, 5}), "MatMul Add");
+
+  OnnxBuilder bent;
+  bent.Input("x", {1, 4, 4}).Output("y");
+  AddWeight(bent, "w", {4, 4, 1});
+  bent.Weight("slope", {4, 1}, {0.5, 0.25, 2, 1});
+  bent.Node("Conv", {"x", "w"}, {"a"}).Node("PRelu", {"a", "slope"}, {"b"});
+  bent.Weight("zero", {4}, {0, 0, 0, 0});
+  AddNorm(bent, "b", "y", 4).last_node().set_input(2, "zero");
+  bent.last_node().set_input(3, "zero");
+  EXPECT_EQ(OpsAfter(bent, {1, 4, 4}), "Conv PRelu");
+
+  OnnxBuilder table;
+  table.Input("x", {2, 3}).Output("y");
+  AddWeight(table, "rows", {9, 4});
+  table.Node("Abs", {"x"}, {"p"});
+  table.Node("Cast", {"p"}, {"q"}, {{"to", int64_t{onnx::TensorProto::INT64}}});
+  table.Node("Gather", {"rows", "q"}, {"a"});
+  table.Node("Transpose", {"a"}, {"b"}, {{"perm", std::vector<int64_t>{0, 2, 1}}});
+  AddNorm(table, "b", "y", 4);
+  EXPECT_EQ(OpsAfter(table, {2, 3}), "Abs Cast Gather Transpose");
+}
+
 TEST(EmitOnnxTest, NothingIsLeftOfTheParameters) {
   OnnxBuilder builder;
   builder.Input("x", {1, 4, 1, 1}).Output("y");
