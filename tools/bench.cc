@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "kernels/fma_peak.h"
 #include "tools/console.h"
 #include "tools/network.h"
 #include "tools/verb.h"
@@ -27,7 +28,7 @@ struct Flags {
   SessionFlags session;
   int warmup = 2;
   double min_time = 1;
-  bool profile = false, explain = false;
+  bool profile = false, explain = false, peak = false;
 };
 
 using Clock = std::chrono::steady_clock;
@@ -45,6 +46,7 @@ struct Measured {
   std::vector<std::string> assumed;
   const Plan* plan = nullptr;
   size_t weights_bytes = 0;
+  double peak_gflops = 0;  // what multiply-adds alone reach on these threads
 
   // The smallest time that `part` of all runs do not exceed.
   double Quantile(double part) const {
@@ -93,6 +95,11 @@ size_t PeakRssKilobytes() {
   return static_cast<size_t>(usage.ru_maxrss);
 }
 
+double PeakGflops(int threads) {
+  kernels::ThreadPool pool(threads);
+  return kernels::MeasureFmaPeak(pool) * 1e-9;
+}
+
 struct StepTime {
   double ms = 0, percent = 0, gflops = 0;
 };
@@ -126,6 +133,7 @@ Json BenchJson(const Flags& flags, const Graph& graph, const Measured& measured)
                {"min_ms", measured.runs_ms.front()},
                {"max_ms", measured.runs_ms.back()},
                {"p90_ms", measured.Quantile(0.9)},
+               {"p99_ms", measured.Quantile(0.99)},
                {"load_ms", measured.load_ms},
                {"prepare_ms", measured.prepare_ms},
                {"first_run_ms", measured.first_run_ms},
@@ -133,7 +141,9 @@ Json BenchJson(const Flags& flags, const Graph& graph, const Measured& measured)
                {"arena_bytes", plan.arena_bytes},
                {"packed_bytes", plan.packed_bytes},
                {"weights_bytes", measured.weights_bytes},
-               {"gflops", 2e-6 * plan.multiply_adds / measured.Median()}};
+               {"multiply_adds", plan.multiply_adds},
+               {"gflops", 2e-6 * plan.multiply_adds / measured.Median()},
+               {"peak_gflops", measured.peak_gflops}};
   if (!flags.profile && !flags.explain) return json;
   const std::vector<StepTime> times = StepTimes(measured);
   json["steps"] = Json::array();
@@ -157,10 +167,12 @@ Json BenchJson(const Flags& flags, const Graph& graph, const Measured& measured)
 void PrintSteps(const Flags& flags, const Graph& graph, const Measured& measured) {
   const Plan& plan = *measured.plan;
   const std::vector<StepTime> times = StepTimes(measured);
-  Table table({"op", "node", "output", "kernel", "ms", "%", "GFLOP/s"}, "llllrrr");
+  Table table({"op", "node", "output", "kernel", "ms", "%", "GFLOP/s", "% of peak"},
+              "llllrrrr");
   for (size_t i = 0; i < plan.steps.size(); ++i) {
     const Step& step = plan.steps[i];
     const runtime::Node& node = NodeOf(graph, step);
+    const bool counted = flags.profile && step.multiply_adds > 0;
     table.Add(
         {node.OpName(), node.name,
          step.outputs.empty()
@@ -168,7 +180,8 @@ void PrintSteps(const Flags& flags, const Graph& graph, const Measured& measured
              : runtime::ShapeText(plan.types[static_cast<size_t>(step.outputs[0])].shape),
          step.kernel_name, flags.profile ? fmt::format("{:.3f}", times[i].ms) : "",
          flags.profile ? fmt::format("{:.1f}", times[i].percent) : "",
-         flags.profile && step.multiply_adds > 0 ? fmt::format("{:.1f}", times[i].gflops) : ""});
+         counted ? fmt::format("{:.1f}", times[i].gflops) : "",
+         counted ? fmt::format("{:.0f}", 100 * times[i].gflops / measured.peak_gflops) : ""});
   }
   fmt::print("{}\n", table.Text());
   if (!flags.explain) return;
@@ -183,22 +196,38 @@ void PrintSteps(const Flags& flags, const Graph& graph, const Measured& measured
 void PrintBench(const Flags& flags, const Graph& graph, const Measured& measured) {
   if (flags.profile || flags.explain) PrintSteps(flags, graph, measured);
   const Plan& plan = *measured.plan;
-  fmt::print("median {:.3f} ms, min {:.3f}, p90 {:.3f}, max {:.3f} over {} runs on {} thread{}\n",
-             measured.Median(), measured.runs_ms.front(), measured.Quantile(0.9),
-             measured.runs_ms.back(), measured.runs_ms.size(), flags.session.threads,
+  fmt::print("median {:.3f} ms over {} runs on {} thread{}\n", measured.Median(),
+             measured.runs_ms.size(), flags.session.threads,
              flags.session.threads == 1 ? "" : "s");
+  fmt::print("min {:.3f}, p90 {:.3f}, p99 {:.3f}, max {:.3f} ms\n", measured.runs_ms.front(),
+             measured.Quantile(0.9), measured.Quantile(0.99), measured.runs_ms.back());
   fmt::print("load {:.3f} ms, prepare {:.3f} ms, first run {:.3f} ms\n", measured.load_ms,
              measured.prepare_ms, measured.first_run_ms);
   fmt::print("weights {}, packed besides {}, arena {}, peak memory of the process {}\n",
              BytesText(measured.weights_bytes), BytesText(plan.packed_bytes),
              BytesText(plan.arena_bytes), BytesText(PeakRssKilobytes() * 1024));
   if (plan.multiply_adds > 0) {
-    fmt::print("{:.1f} million multiply-adds, {:.1f} GFLOP/s\n", plan.multiply_adds * 1e-6,
-               2e-6 * plan.multiply_adds / measured.Median());
+    const double gflops = 2e-6 * plan.multiply_adds / measured.Median();
+    fmt::print("{:.1f} million multiply-adds, {:.1f} GFLOP/s, {:.0f} % of the {:.1f} that "
+               "multiply-adds alone reach\n",
+               plan.multiply_adds * 1e-6, gflops, 100 * gflops / measured.peak_gflops,
+               measured.peak_gflops);
   }
 }
 
+Status BenchPeak(const Flags& flags, const Command& command) {
+  const double gflops = PeakGflops(flags.session.threads);
+  if (command.json) {
+    PrintJson({{"version", 1}, {"threads", flags.session.threads}, {"peak_gflops", gflops}});
+  } else {
+    fmt::print("{:.1f} GFLOP/s\n", gflops);
+  }
+  return Status::Ok();
+}
+
 Status Bench(const Flags& flags, const Command& command) {
+  if (flags.peak) return BenchPeak(flags, command);
+  if (flags.path.empty()) return runtime::InvalidArgument("FILE is required, or --peak");
   PLEAT_ASSIGN_OR_RETURN(const auto shapes, ParseShapes(flags.shapes));
   Measured measured;
   const Clock::time_point start = Clock::now();
@@ -219,6 +248,7 @@ Status Bench(const Flags& flags, const Command& command) {
   PLEAT_RETURN_IF_ERROR(session.Run(inputs).status());
   measured.first_run_ms = MillisecondsSince(first);
   PLEAT_RETURN_IF_ERROR(MeasureRuns(flags, command, session, inputs, measured));
+  measured.peak_gflops = PeakGflops(flags.session.threads);
   PLEAT_ASSIGN_OR_RETURN(measured.plan, session.Prepare(measured.input_shapes));
 
   if (command.json) {
@@ -242,7 +272,7 @@ void AddBench(CLI::App& app, Command& command) {
               "load: reading the file (for ONNX, converting it too); prepare: choosing kernels and "
               "packing\n"
               "weights; first run: the one after. All other times are of runs after the warm-up.");
-  verb->add_option("FILE", flags->path, "A .pleat or ONNX file")->required();
+  verb->add_option("FILE", flags->path, "A .pleat or ONNX file");
   AddSessionFlags(verb, flags->session);
   verb->add_option("--warmup", flags->warmup, "Runs before measuring")
       ->check(CLI::Range(0, 1'000'000))
@@ -250,7 +280,10 @@ void AddBench(CLI::App& app, Command& command) {
   verb->add_option("--min-time", flags->min_time, "Seconds to measure for, at least five runs")
       ->check(CLI::Range(0.0, 86400.0))
       ->capture_default_str();
-  verb->add_flag("--profile", flags->profile, "Show every step: kernel, time, share, GFLOP/s");
+  verb->add_flag("--profile", flags->profile,
+                 "Show every step: kernel, time, share, GFLOP/s, and their part of the peak");
+  verb->add_flag("--peak", flags->peak,
+                 "Measure nothing but the peak: multiply-adds in registers, on all threads");
   verb->add_flag("--explain", flags->explain, "Show for every step which kernels refused, and why");
   AddShapeFlag(verb, flags->shapes);
   verb->callback([=, &command] { command.run = [=, &command] { return Bench(*flags, command); }; });

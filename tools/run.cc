@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "converter/convert.h"
 #include "tools/network.h"
 #include "tools/outputs.h"
 #include "tools/test_data.h"
@@ -21,6 +22,7 @@ struct Flags {
   SessionFlags session;
   InputFlags input;
   OutputOptions output;
+  bool in_double = false;
   // Other programs' float32 answers are no better than this where they come from sums near 1, as
   // many a sigmoid's do.
   Tolerance tolerance{.floor = 2.4e-7};
@@ -33,25 +35,27 @@ Status CheckKernels(const Flags& flags, Session& session, const std::vector<Tens
   return flags.session.Check(*plan);
 }
 
-Status RunInputs(Flags flags, const Command& command, Session& session) {
+Status RunOn(Session& session, const std::vector<Tensor>& inputs, const OutputOptions& options,
+             const Command& command) {
   const runtime::Graph& graph = session.model().graph();
-  if (!flags.labels.empty()) {
-    PLEAT_ASSIGN_OR_RETURN(flags.output.labels, ReadLabels(flags.labels));
-    if (flags.output.top == 0) flags.output.top = 1;
-  }
-  PLEAT_ASSIGN_OR_RETURN(const std::vector<Tensor> inputs,
-                         ReadInputs(graph, flags.input.inputs, flags.input.picture));
-  PLEAT_RETURN_IF_ERROR(CheckKernels(flags, session, inputs));
   PLEAT_ASSIGN_OR_RETURN(const std::vector<Tensor> outputs, session.Run(inputs));
-  PLEAT_RETURN_IF_ERROR(WriteOutputs(graph, outputs, flags.output));
+  PLEAT_RETURN_IF_ERROR(WriteOutputs(graph, outputs, options));
   if (command.json) {
-    PrintJson(OutputsJson(graph, outputs, flags.output));
+    PrintJson(OutputsJson(graph, outputs, options));
   } else if (command.quiet) {
-    fmt::print("{}", ClassesText(outputs, flags.output));
+    fmt::print("{}", ClassesText(outputs, options));
   } else {
-    fmt::print("{}", OutputsText(graph, outputs, flags.output));
+    fmt::print("{}", OutputsText(graph, outputs, options));
   }
   return Status::Ok();
+}
+
+Status RunInputs(const Flags& flags, const Command& command, Session& session) {
+  PLEAT_ASSIGN_OR_RETURN(const std::vector<Tensor> inputs,
+                         ReadInputs(session.model().graph(), flags.input.inputs,
+                                    flags.input.picture));
+  PLEAT_RETURN_IF_ERROR(CheckKernels(flags, session, inputs));
+  return RunOn(session, inputs, flags.output, command);
 }
 
 Status RunTestData(const Flags& flags, const Command& command, Session& session) {
@@ -78,11 +82,37 @@ Status RunTestData(const Flags& flags, const Command& command, Session& session)
           fmt::format("{} of {} test sets are beyond the tolerance", failed, folders.size())};
 }
 
-Status Run(const Flags& flags, const Command& command) {
+// The oracle: the ONNX network as it was written, nothing folded, every number a double.
+Status RunInDouble(const Flags& flags, const Command& command) {
+  PLEAT_ASSIGN_OR_RETURN(const bool is_model, IsModelFile(flags.path));
+  if (is_model || !flags.test_data.empty()) {
+    return runtime::InvalidArgument("--double takes an ONNX file, and no --test-data");
+  }
+  PLEAT_ASSIGN_OR_RETURN(const runtime::Graph graph, converter::ImportOnnxFile(flags.path, {}));
+  PLEAT_ASSIGN_OR_RETURN(const std::vector<Tensor> inputs,
+                         ReadInputs(graph, flags.input.inputs, flags.input.picture));
+  Session::Options options = flags.session.Options();
+  options.select.reference = true;
+  PLEAT_ASSIGN_OR_RETURN(const auto model, runtime::Model::FromGraph(PromoteToDouble(graph)));
+  Session session(model, options);
+  std::vector<Tensor> doubles;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const auto id = static_cast<size_t>(model->graph().inputs[i]);
+    doubles.push_back(runtime::Cast(inputs[i], model->graph().values[id].type.element));
+  }
+  return RunOn(session, doubles, flags.output, command);
+}
+
+Status Run(Flags flags, const Command& command) {
+  if (!flags.labels.empty()) {
+    PLEAT_ASSIGN_OR_RETURN(flags.output.labels, ReadLabels(flags.labels));
+    if (flags.output.top == 0) flags.output.top = 1;
+  }
   const bool test = !flags.test_data.empty();
   if (test && !flags.input.inputs.empty()) {
     return runtime::InvalidArgument("--test-data brings its own inputs: leave --input out");
   }
+  if (flags.in_double) return RunInDouble(flags, command);
   PLEAT_ASSIGN_OR_RETURN(const auto model, LoadNetwork(flags.path, {}));
   Session session(model, flags.session.Options());
   return test ? RunTestData(flags, command, session) : RunInputs(flags, command, session);
@@ -117,6 +147,9 @@ void AddRun(CLI::App& app, Command& command) {
       ->check(CLI::NonNegativeNumber);
   verb->add_option("--rtol", flags->tolerance.rtol, "Test data: relative error let through")
       ->check(CLI::NonNegativeNumber);
+  verb->add_flag("--double", flags->in_double,
+                 "Run an ONNX file as it was written in double precision, slowly: the answers that "
+                 "conversion is measured against");
   AddSessionFlags(verb, flags->session);
   verb->callback([=, &command] { command.run = [=, &command] { return Run(*flags, command); }; });
 }

@@ -5,6 +5,8 @@
 #include <atomic>
 #include <vector>
 
+#include "kernels/fma_peak.h"
+
 namespace pleat::kernels {
 namespace {
 
@@ -38,6 +40,13 @@ TEST(PartOf, CoversTheRangeWithoutGaps) {
     }
     EXPECT_EQ(next, count);
   }
+}
+
+TEST(FmaPeak, IsWhatSomeProcessorCouldDo) {
+  ThreadPool pool(2);
+  const double peak = MeasureFmaPeak(pool);
+  EXPECT_GT(peak, 1e6);
+  EXPECT_LT(peak, 2.0 * 512e9);  // two threads, two 16-wide units, 8 GHz
 }
 
 }  // namespace

@@ -1,0 +1,1 @@
+"""What tools/compare_peers is made of."""
