@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <map>
 
+#include "tools/html.h"
+
 namespace pleat::tools {
 namespace {
 
@@ -32,29 +34,6 @@ line { stroke: #888 }
 </style></head><body>
 )";
 
-std::string Escape(const std::string& text) {
-  std::string escaped;
-  for (const char c : Printable(text)) {
-    switch (c) {
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      default:
-        escaped += c;
-    }
-  }
-  return escaped;
-}
-
 std::string Text(const Json& value) {
   return value.is_string() ? Escape(value.get<std::string>()) : "";
 }
@@ -71,12 +50,6 @@ struct Box {
   std::string op, name;
   bool norm = false;
 };
-
-// The end of a long name says more than its beginning.
-std::string Shortened(const std::string& name) {
-  constexpr size_t kMost = 25;
-  return name.size() <= kMost ? name : "..." + name.substr(name.size() - kMost + 3);
-}
 
 std::string Picture(const std::vector<std::vector<Box>>& columns) {
   size_t tallest = 1;
@@ -96,7 +69,7 @@ std::string Picture(const std::vector<std::vector<Box>>& columns) {
           "<rect{} x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"6\"/>"
           "<text x=\"{}\" y=\"{}\">{}</text><text x=\"{}\" y=\"{}\" fill=\"#666\">{}</text>\n",
           box.norm ? " class=\"norm\"" : "", x, y - kBoxHeight / 2, kBoxWidth, kBoxHeight, x + 8,
-          y - 4, Escape(box.op), x + 8, y + 13, Escape(Shortened(box.name)));
+          y - 4, Escape(box.op), x + 8, y + 13, Escape(Shortened(box.name, 25)));
       for (size_t j = 0; c + 1 < columns.size() && j < columns[c + 1].size(); ++j) {
         lines += fmt::format("<line x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\"/>\n", x + kBoxWidth, y,
                              x + kBoxWidth + kGapX, middle(columns[c + 1], j));

@@ -4,8 +4,10 @@
 #include <map>
 
 #include "converter/convert.h"
+#include "runtime/model_file.h"
 #include "tools/batch_norms.h"
 #include "tools/network.h"
+#include "tools/plan_page.h"
 #include "tools/verb.h"
 
 namespace pleat::tools {
@@ -15,6 +17,12 @@ using runtime::Graph;
 using runtime::Result;
 using runtime::Value;
 using runtime::ValueId;
+
+struct Flags {
+  std::string path, html;
+  SessionFlags session;
+  std::vector<std::string> shapes;
+};
 
 struct Inspected {
   const char* format;
@@ -153,12 +161,38 @@ std::string InspectText(const std::string& path, const Inspected& inspected) {
                             norms.kept));
 }
 
-runtime::Status Inspect(const std::string& path, const Command& command) {
-  PLEAT_ASSIGN_OR_RETURN(const Inspected inspected, Read(path));
+// Plans the network, runs it to see where the time goes, and writes all of it as a page.
+runtime::Status WritePage(const Flags& flags, const Command& command) {
+  Progress progress(command.quiet);
+  progress.Show("planning");
+  PLEAT_ASSIGN_OR_RETURN(const auto shapes, ParseShapes(flags.shapes));
+  PLEAT_ASSIGN_OR_RETURN(const auto model, LoadNetwork(flags.path, shapes));
+  runtime::Session session(model, flags.session.Options());
+  PageFacts facts{.file = flags.path, .weight_bytes = model->weight_bytes()};
+  PLEAT_ASSIGN_OR_RETURN(facts.input_shapes, ChooseRunnableShapes(session, shapes, &facts.assumed));
+  PLEAT_ASSIGN_OR_RETURN(const runtime::Plan* plan, session.Prepare(facts.input_shapes));
+  PLEAT_RETURN_IF_ERROR(flags.session.Check(*plan));
+  progress.Show("measuring");
+  const auto inputs = RandomInputs(model->graph(), facts.input_shapes, 1);
+  PlannedRun run{.graph = &model->graph(), .plan = plan, .threads = session.threads()};
+  PLEAT_ASSIGN_OR_RETURN(run.profile, ProfileSteps(session, plan->steps.size(), inputs, 1));
+  const std::string page = PlanPage(run, facts);
+  return runtime::WriteFileAtomically(flags.html, std::as_bytes(std::span(page)));
+}
+
+runtime::Status Inspect(const Flags& flags, const Command& command) {
+  if (!flags.html.empty() && SameFile(flags.path, flags.html)) {
+    return runtime::InvalidArgument("the page " + flags.html + " is the input itself");
+  }
+  PLEAT_ASSIGN_OR_RETURN(const Inspected inspected, Read(flags.path));
+  if (!flags.html.empty()) PLEAT_RETURN_IF_ERROR(WritePage(flags, command));
   if (command.json) {
     PrintJson(InspectJson(inspected));
-  } else {
-    fmt::print("{}", InspectText(path, inspected));
+  } else if (flags.html.empty()) {
+    fmt::print("{}", InspectText(flags.path, inspected));
+  } else if (!command.quiet) {
+    fmt::print("{}: the plan, memory and time of {}\n", Printable(flags.html),
+               Printable(flags.path));
   }
   return runtime::Status::Ok();
 }
@@ -166,15 +200,24 @@ runtime::Status Inspect(const std::string& path, const Command& command) {
 }  // namespace
 
 void AddInspect(CLI::App& app, Command& command) {
-  auto path = std::make_shared<std::string>();
+  auto flags = std::make_shared<Flags>();
   CLI::App* verb = AddVerb(app, command, "inspect",
                            "Show a network: inputs, outputs, nodes, weights. An ONNX file is shown "
                            "as it states itself, nothing folded",
                            "  pleat inspect net.onnx\n"
-                           "  pleat inspect net.pleat --json");
-  verb->add_option("FILE", *path, "An ONNX or .pleat file")->required();
+                           "  pleat inspect net.pleat --json\n"
+                           "  pleat inspect net.pleat --html net.html --threads 4");
+  verb->add_option("FILE", flags->path, "An ONNX or .pleat file")->required();
+  verb->add_option("--html", flags->html,
+                   "Write one self-contained page: the plan, memory over time and time per step as "
+                   "pictures. The network is run for a second on random inputs");
+  AddSessionFlags(verb, flags->session);
+  AddShapeFlag(verb, flags->shapes);
+  for (const char* of_a_run : {"--threads", "--kernels", "--input-shape"}) {
+    verb->get_option(of_a_run)->needs("--html");
+  }
   verb->callback(
-      [=, &command] { command.run = [=, &command] { return Inspect(*path, command); }; });
+      [=, &command] { command.run = [=, &command] { return Inspect(*flags, command); }; });
 }
 
 }  // namespace pleat::tools

@@ -128,8 +128,8 @@ class PackageTest(unittest.TestCase):
     def test_any_order_in_memory(self):
         network = pleat.Model(self.pair())
         base = np.arange(60, dtype=np.float32).reshape(6, 10)
-        views = [base[::2, ::3], base.T[2:5, 1:5], base[::-1][:3, :4], np.asfortranarray(base[:3, :4]),
-                 np.broadcast_to(np.float32(3), (3, 4)), base[:3, :4].astype(">f4")]
+        views = [base[::2, ::3], base.T[2:5, 1:5], base[::-1][:3, :4],
+                 np.asfortranarray(base[:3, :4]), np.broadcast_to(np.float32(3), (3, 4)), base[:3, :4].astype(">f4")]
         packed = np.zeros(12, dtype=[("x", "<f4"), ("y", "u1")])
         packed["x"] = np.arange(12)
         views.append(packed["x"].reshape(3, 4))  # steps that are no whole number of elements
@@ -162,11 +162,14 @@ class PackageTest(unittest.TestCase):
         a = np.zeros((2, 3), np.float32)
         for call, text in [
                 (lambda: network(a), "missing: b"), (lambda: network(a, a, a), "expected 2 inputs"),
-                (lambda: network(a=a, bb=a), "did you mean b"), (lambda: network(a, a=a), "given twice"),
+                (lambda: network(a=a, bb=a), "did you mean b"),
+                (lambda: network(a, a=a), "given twice"),
                 (lambda: network(a, a.astype(np.float64)), "float64"),
                 (lambda: network(a, a[0]), r"float32\[3\]"),
-                (lambda: network(a, np.array(["x"])), "input b"), (lambda: network(a, None), "input b"),
-                (lambda: network(a, a, timeout=0), "timeout"), (lambda: self.digits(threads=-1), "threads"),
+                (lambda: network(a, np.array(["x"])), "input b"),
+                (lambda: network(a, None), "input b"),
+                (lambda: network(a, a, timeout=0), "timeout"),
+                (lambda: self.digits(threads=-1), "threads"),
                 (lambda: self.digits()(a), r"\[\?,1,28,28\]")]:
             with self.assertRaisesRegex(ValueError, text) as caught:
                 call()
@@ -186,14 +189,16 @@ class PackageTest(unittest.TestCase):
                   ValueError, ""),
                  (lambda: pleat.convert(self.write("new.onnx", model(
                      [node("NoSuchOperator", ["a"], ["y"])], [value("a", "float32", [1])],
-                     [value("y", "float32", [1])]))), pleat.UnsupportedError, NotImplementedError, "")]
+                     [value("y", "float32", [1])]))), pleat.UnsupportedError,
+                  NotImplementedError, "")]
         for call, kind, builtin, rule in cases:
             with self.assertRaises(kind) as caught:
                 call()
             self.assertIsInstance(caught.exception, (pleat.Error, builtin))
             self.assertIsInstance(caught.exception, builtin)
             self.assertIn(rule, caught.exception.rule)
-            self.assertEqual(pickle.loads(pickle.dumps(caught.exception)).rule, caught.exception.rule)
+            again = pickle.loads(pickle.dumps(caught.exception))
+            self.assertEqual(again.rule, caught.exception.rule)
         self.assertIn("NoSuchOperator", str(caught.exception))
         self.assertFalse((self.folder / "new.pleat").exists())
 
@@ -232,7 +237,8 @@ class PackageTest(unittest.TestCase):
     def test_python_goes_on_while_a_network_runs(self):
         network = pleat.Model(self.write("long.onnx", model(
             [node("MatMul", ["a", "a"], ["b"]), node("MatMul", ["b", "a"], ["c"])],
-            [value("a", "float32", [1500, 1500])], [value("c", "float32", [1500, 1500])])), threads=1)
+            [value("a", "float32", [1500, 1500])], [value("c", "float32", [1500, 1500])])),
+            threads=1)
         a = np.full((1500, 1500), 1 / 1500, np.float32)
         network(a)
         beats, done = [], threading.Event()

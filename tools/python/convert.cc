@@ -18,10 +18,9 @@ Result<std::string> Convert(const std::string& source, const std::string& target
   if (tools::SameFile(source, target)) {
     return runtime::InvalidArgument("the output " + target + " is the input itself");
   }
-  PLEAT_ASSIGN_OR_RETURN(
-      const Graph graph,
-      converter::ConvertOnnxFile(source,
-                                 {.input_shapes = options.input_shapes, .fold = options.fold}));
+  PLEAT_ASSIGN_OR_RETURN(const Graph graph,
+                         converter::ConvertOnnxFile(
+                             source, {.input_shapes = options.input_shapes, .fold = options.fold}));
   const std::string bytes = SerializeGraph(graph);
   const auto span = std::as_bytes(std::span(bytes));
 

@@ -10,7 +10,7 @@ namespace {
 namespace py = pybind11;
 
 // In the order of pleat_element; a bfloat16 shows as its bits.
-constexpr const char* kTypeNames[] = {"float32", "float64", "int64", "int32",  "int16",
+constexpr const char* kTypeNames[] = {"float32", "float64", "int64",  "int32",  "int16",
                                       "int8",    "uint8",   "uint16", "uint32", "uint64",
                                       "bool",    "float16", "uint16"};
 
@@ -140,9 +140,7 @@ Model::Model(const std::string& network, bool is_bytes, const pleat_options& opt
 }
 
 py::str Model::name() const { return Text(info_.name); }
-py::list Model::Inputs() const {
-  return Values(model_.get(), info_.inputs, pleat_model_get_input);
-}
+py::list Model::Inputs() const { return Values(model_.get(), info_.inputs, pleat_model_get_input); }
 py::list Model::Outputs() const {
   return Values(model_.get(), info_.outputs, pleat_model_get_output);
 }

@@ -49,9 +49,9 @@ PYBIND11_MODULE(_native, module) {
     try {
       if (thrown) std::rethrow_exception(thrown);
     } catch (const Failure& failure) {
-      const py::object error = py::module_::import("pleat._errors")
-                                   .attr("_make")(failure.code, failure.rule,
-                                                  pleat::python::Text(failure.message));
+      const py::object error =
+          py::module_::import("pleat._errors")
+              .attr("_make")(failure.code, failure.rule, pleat::python::Text(failure.message));
       PyErr_SetObject(py::type::handle_of(error).ptr(), error.ptr());
     }
   });

@@ -149,7 +149,8 @@ class Model:
         missing = [name for name in names if name not in given]
         if missing or len(arrays) > len(names):
             raise InvalidArgumentError(
-                f"expected {len(names)} inputs ({', '.join(names)}), got {max(len(given), len(arrays))}"
+                f"expected {len(names)} inputs ({', '.join(names)}), got "
+                f"{max(len(given), len(arrays))}"
                 + (f"; missing: {', '.join(missing)}" if missing else ""), "INPUT_COUNT")
         return [given[name] for name in names]
 
@@ -167,6 +168,6 @@ class Model:
         if not array.dtype.isnative:
             array = array.astype(array.dtype.newbyteorder("="))
         if array.dtype.name not in _ELEMENTS:
-            raise InvalidArgumentError(f"input {value.name}: expected {value.dtype}, got an array of "
-                                       f"{array.dtype}", "ELEMENT_TYPE")
+            raise InvalidArgumentError(f"input {value.name}: expected {value.dtype}, got an "
+                                       f"array of {array.dtype}", "ELEMENT_TYPE")
         return array, _ELEMENTS.index(array.dtype.name), last, mean, scale
