@@ -15,7 +15,7 @@
 namespace pleat::converter {
 
 inline constexpr int64_t kOldestIrVersion = 3;
-inline constexpr int64_t kNewestIrVersion = 13;
+inline constexpr int64_t kNewestIrVersion = 14;
 // Of the default domain: the newest operator set whose changes the importers know.
 inline constexpr int64_t kNewestOpset = 28;
 

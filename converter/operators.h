@@ -1,9 +1,11 @@
-// The ONNX operators that can be read.
+// The ONNX operators that can be read, and those that a model holds.
 #ifndef PLEAT_CONVERTER_OPERATORS_H_
 #define PLEAT_CONVERTER_OPERATORS_H_
 
 #include <string>
 #include <vector>
+
+#include "runtime/status.h"
 
 namespace pleat::converter {
 
@@ -14,6 +16,14 @@ struct SupportedOperator {
 
 // Of the default domain, by name.
 std::vector<SupportedOperator> SupportedOperators();
+
+// The operators of a model's nodes by name, those in subgraphs and local functions too; others than
+// ONNX's own as "domain.Name".
+runtime::Result<std::vector<std::string>> OperatorsOf(const std::string& path);
+
+// True for a refusal that is on the list of what is refused on purpose: converter/import/refusals.inc
+// for operators, and the types that ONNX has and Pleat does not compute with.
+bool IsListedRefusal(const runtime::Status& status);
 
 }  // namespace pleat::converter
 

@@ -42,7 +42,8 @@ void CompareExactly(const Tensor& got, const Tensor& expected, Difference& diffe
 Difference Compare(const Tensor& got, const Tensor& expected, const Tolerance& tolerance) {
   Difference difference;
   const bool floats = IsFloat(got.element()) && IsFloat(expected.element());
-  if (got.shape() != expected.shape() || (got.element() != expected.element() && !floats)) {
+  const bool alike = got.element() == expected.element() || (floats && !tolerance.strict);
+  if (got.shape() != expected.shape() || !alike) {
     difference.mismatch = "is " + TypeText(got.type()) + ", expected " + TypeText(expected.type());
     return difference;
   }
@@ -55,7 +56,8 @@ Difference Compare(const Tensor& got, const Tensor& expected, const Tolerance& t
   const bool elementwise = tolerance.atol || tolerance.rtol;
   const double atol =
       elementwise ? tolerance.atol.value_or(0) : difference.bound * scale + tolerance.floor;
-  const double rtol = elementwise ? tolerance.rtol.value_or(0) : 0;
+  double rtol = elementwise ? tolerance.rtol.value_or(0) : 0;
+  if (tolerance.strict) rtol = std::max(rtol, 2 * RoundingOf(got.element()));
   for (size_t i = 0; i < a.size(); ++i) {
     const double distance = Distance(a[i], b[i]);
     if (distance == 0) continue;

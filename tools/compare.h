@@ -18,7 +18,13 @@ struct Tolerance {
   double bound = 1e-4;
   double floor = 0;
   std::optional<double> atol, rtol;
+  // As ONNX's own test runner compares: float types must be equal too, and `rtol` counts as one
+  // unit in the last place of a 16-bit float where it is less.
+  bool strict = false;
 };
+
+// The tolerance of ONNX's own test runner.
+inline constexpr Tolerance kOnnxTolerance{.atol = 1e-7, .rtol = 1e-3, .strict = true};
 
 // The distance of `got` from `expected`. Integers and booleans must be equal. NaN equals NaN and an
 // infinity equals itself; any other distance that involves one is infinite.

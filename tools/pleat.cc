@@ -69,6 +69,7 @@ int Main(int argc, char** argv) {
   AddRun(app, command);
   AddVerify(app, command);
   AddBench(app, command);
+  AddConformance(app, command);
   AddOperators(app, command);
   try {
     app.parse(argc, argv);

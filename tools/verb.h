@@ -28,6 +28,7 @@ void AddInspect(CLI::App& app, Command& command);
 void AddRun(CLI::App& app, Command& command);
 void AddVerify(CLI::App& app, Command& command);
 void AddBench(CLI::App& app, Command& command);
+void AddConformance(CLI::App& app, Command& command);
 void AddOperators(CLI::App& app, Command& command);
 
 // A subcommand with --json, -v and -q.

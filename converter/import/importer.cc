@@ -7,9 +7,11 @@
 #include "converter/import/function_body.h"
 #include "converter/import/imports.h"
 #include "converter/import/node_order.h"
+#include "converter/import/refusals.h"
 #include "converter/import/tensor_proto.h"
 #include "converter/import/text.h"
 #include "converter/onnx_reader.h"
+#include "converter/operators.h"
 
 namespace pleat::converter {
 namespace {
@@ -40,7 +42,7 @@ Node CastNode(const std::string& name, ElementType to, ValueId from, ValueId res
 
 Result<const onnx::TypeProto_Tensor*> TensorTypeOf(const onnx::ValueInfoProto& info) {
   if (info.type().has_tensor_type()) return &info.type().tensor_type();
-  return Unsupported("only tensors are supported, not sequences, maps or optionals");
+  return RefuseType("only tensors are supported, not sequences, maps or optionals");
 }
 
 constexpr int kMaxCallDepth = 100;
@@ -227,8 +229,10 @@ Status Importer::ImportNodes(onnx::GraphProto& graph, Scope& scope) {
       continue;
     }
     const std::string domain = node.domain().empty() ? "ai.onnx" : Printable(node.domain());
-    refused_.push_back(NodeText(node) + " of " + domain + " " + std::to_string(scope.opset) + ": " +
-                       status.message());
+    refused_.emplace_back(status.code(),
+                          NodeText(node) + " of " + domain + " " + std::to_string(scope.opset) +
+                              ": " + status.message(),
+                          status.rule());
     for (const std::string& output : node.output()) scope.values[output] = kRefused;
   }
   return Status::Ok();
@@ -256,12 +260,12 @@ Status Importer::ImportNode(onnx::NodeProto& node, Scope& scope) {
     return ImportCall(*function->second, node, inputs, scope);
   }
   if (!node.domain().empty() && node.domain() != "ai.onnx") {
-    return Unsupported("operators of this domain are not supported");
+    return RefuseOperator(node.domain(), node.op_type());
   }
   if (scope.opset == 0)
     return InvalidModel("the model does not import the operator set of ai.onnx");
   const OperatorImport* entry = FindImport(node.op_type());
-  if (entry == nullptr) return Unsupported("the operator is not supported");
+  if (entry == nullptr) return RefuseOperator(node.domain(), node.op_type());
   if (scope.opset < entry->since) {
     return Unsupported("the operator is supported from operator set " +
                        std::to_string(entry->since) + " on");
@@ -376,8 +380,12 @@ Status Importer::RefusedNodes() const {
   if (refused_.empty()) return Status::Ok();
   std::string text = std::to_string(refused_.size()) +
                      (refused_.size() == 1 ? " node is" : " nodes are") + " not supported: ";
-  for (size_t i = 0; i < refused_.size(); ++i) text += (i == 0 ? "" : "; ") + refused_[i];
-  return Unsupported(text);
+  const char* rule = refused_[0].rule();
+  for (size_t i = 0; i < refused_.size(); ++i) {
+    text += (i == 0 ? "" : "; ") + refused_[i].message();
+    if (!IsListedRefusal(refused_[i])) rule = refused_[i].rule();
+  }
+  return Status(StatusCode::kUnsupported, text, rule);
 }
 
 }  // namespace pleat::converter

@@ -69,7 +69,7 @@ class Importer {
   GraphBuilder builder_;
   bool takes_float64_ = false;
   std::map<std::string, int64_t> symbol_sizes_;  // of names that input_shapes fixes
-  std::vector<std::string> refused_;
+  std::vector<runtime::Status> refused_;
   int64_t imported_nodes_ = 0;
 };
 

@@ -4,6 +4,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "converter/import/refusals.h"
+
 namespace pleat::converter {
 namespace {
 
@@ -129,12 +131,18 @@ Result<ElementType> ElementTypeOfOnnx(int data_type) {
     default:
       break;
   }
-  constexpr int kNewestDataType = 26;
-  if (data_type <= 0 || data_type > kNewestDataType) {
+  // STRING and COMPLEX64 on; what is named nowhere is none of ONNX's.
+  constexpr const char* kNames[] = {
+      "",     "",         "",           "",       "",     "",     "",           "",
+      "string", "",       "",           "",       "",     "",     "complex64",  "complex128",
+      "",     "float8e4m3fn", "float8e4m3fnuz", "float8e5m2", "float8e5m2fnuz", "uint4", "int4",
+      "float4e2m1", "float8e8m0", "uint2", "int2"};
+  if (data_type <= 0 || data_type >= static_cast<int>(std::size(kNames))) {
     return InvalidModel("element type " + std::to_string(data_type) + " is not one of ONNX's");
   }
-  return Unsupported("element type " + std::to_string(data_type) +
-                     " (strings, complex numbers, float8 and packed types are not supported)");
+  return RefuseType(std::string("tensors of ") + kNames[data_type] +
+                    " are not supported; export with bool, integers of 8 bits or more, or floats of 16 or "
+                    "more");
 }
 
 Result<Tensor> TensorOfProto(const TensorProto& proto, ExternalData* external) {

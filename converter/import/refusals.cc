@@ -1,0 +1,40 @@
+#include "converter/import/refusals.h"
+
+#include <string_view>
+
+#include "converter/operators.h"
+
+namespace pleat::converter {
+namespace {
+
+struct Refusal {
+  std::string_view domain, op;
+  const char* reason;
+};
+
+constexpr Refusal kRefusals[] = {
+#define PLEAT_REFUSAL(domain, op, reason) {domain, op, reason},
+#include "converter/import/refusals.inc"
+#undef PLEAT_REFUSAL
+};
+
+}  // namespace
+
+bool IsListedRefusal(const runtime::Status& status) {
+  const std::string_view rule = status.rule();
+  return rule == kRefusedOperator || rule == kRefusedType;
+}
+
+runtime::Status RefuseOperator(const std::string& domain, const std::string& op) {
+  const std::string_view named = domain.empty() ? std::string_view("ai.onnx") : domain;
+  for (const Refusal& refusal : kRefusals) {
+    if (refusal.domain != named || (refusal.op != "*" && refusal.op != op)) continue;
+    return {runtime::StatusCode::kUnsupported, std::string("it ") + refusal.reason,
+            kRefusedOperator};
+  }
+  if (named == "ai.onnx") return runtime::Unsupported("the operator is not supported");
+  return runtime::Unsupported(
+      "operators of this domain are not supported; export with the operators of ai.onnx");
+}
+
+}  // namespace pleat::converter
