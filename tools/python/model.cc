@@ -1,5 +1,8 @@
 #include "tools/python/model.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "runtime/model_file.h"
 #include "tools/network.h"
 #include "tools/python/convert.h"
@@ -61,32 +64,24 @@ py::list Values(const pleat_model* model, size_t count, GetValue get) {
   return values;
 }
 
-// Whether the C API can say how the array lies: whole, forward steps.
-bool IsForward(const py::array& array) {
-  for (py::ssize_t axis = 0; axis < array.ndim(); ++axis) {
-    if (array.strides(axis) < 0 || array.strides(axis) % array.itemsize() != 0) return false;
-  }
-  return true;
-}
-
-// An input as the C API takes it, and what keeps its memory.
+// An input as the C API takes it, and what keeps its memory. Arrays come and go through Python's
+// buffer protocol, which every version of NumPy speaks; their steps are forward and whole.
 struct Input {
-  py::array array, mean, scale;
+  py::buffer_info array, mean, scale;
   std::vector<int64_t> shape, strides;
   pleat_tensor tensor = Sized<pleat_tensor>();
 
-  explicit Input(const py::tuple& argument) : array(argument[0].cast<py::array>()) {
-    if (!IsForward(array)) array = py::module_::import("numpy").attr("ascontiguousarray")(array);
+  explicit Input(const py::tuple& argument) : array(argument[0].cast<py::buffer>().request()) {
     size_t reach = 1;
-    for (py::ssize_t axis = 0; axis < array.ndim(); ++axis) {
-      shape.push_back(array.shape(axis));
-      strides.push_back(array.strides(axis) / array.itemsize());
-      if (array.shape(axis) > 1) {
-        reach += static_cast<size_t>(array.shape(axis) - 1) * static_cast<size_t>(strides.back());
+    for (size_t axis = 0; axis < array.shape.size(); ++axis) {
+      shape.push_back(array.shape[axis]);
+      strides.push_back(array.strides[axis] / std::max<py::ssize_t>(array.itemsize, 1));
+      if (array.shape[axis] > 1) {
+        reach += static_cast<size_t>(array.shape[axis] - 1) * static_cast<size_t>(strides.back());
       }
     }
-    tensor.data = array.data();
-    tensor.bytes = array.size() == 0 ? 0 : reach * static_cast<size_t>(array.itemsize());
+    tensor.data = array.ptr;
+    tensor.bytes = array.size == 0 ? 0 : reach * static_cast<size_t>(array.itemsize);
     tensor.element = argument[1].cast<pleat_element>();
     tensor.layout = argument[2].cast<bool>() ? PLEAT_CHANNELS_LAST : PLEAT_AS_MODEL;
     tensor.rank = shape.size();
@@ -96,17 +91,26 @@ struct Input {
     tensor.scale = Factors(argument[4], scale);
   }
 
-  static const float* Factors(const py::handle& given, py::array& keep) {
+  static const float* Factors(const py::handle& given, py::buffer_info& keep) {
     if (given.is_none()) return nullptr;
-    keep = given.cast<py::array>();
-    return static_cast<const float*>(keep.data());
+    keep = given.cast<py::buffer>().request();
+    return static_cast<const float*>(keep.ptr);
   }
 };
 
-py::array ArrayOf(const pleat_tensor& tensor, const void* data) {
-  const std::vector<py::ssize_t> shape(tensor.shape, tensor.shape + tensor.rank);
-  return py::array(py::dtype(kTypeNames[tensor.element]), shape, data);
-}
+// A new array of the tensor's type and sizes.
+struct Output {
+  py::object array;
+  py::buffer_info memory;
+
+  void Make(const pleat_tensor& tensor) {
+    py::tuple shape(tensor.rank);
+    for (size_t axis = 0; axis < tensor.rank; ++axis) shape[axis] = tensor.shape[axis];
+    array = py::module_::import("numpy").attr("empty")(shape, kTypeNames[tensor.element]);
+    memory = array.cast<py::buffer>().request(true);
+  }
+  size_t bytes() const { return static_cast<size_t>(memory.size * memory.itemsize); }
+};
 
 bool HasKnownSizes(const pleat_tensor& tensor) {
   for (size_t axis = 0; axis < tensor.rank; ++axis) {
@@ -177,16 +181,15 @@ py::list Model::Run(const py::list& arguments, int64_t timeout_ns) {
     }
     Check(pleat_prepare(session));
   }
-  std::vector<py::array> arrays(info_.outputs);
-  for (size_t i = 0; i < arrays.size(); ++i) {
+  std::vector<Output> outputs(info_.outputs);
+  for (size_t i = 0; i < outputs.size(); ++i) {
     auto output = Sized<pleat_tensor>();
     Check(pleat_set_output(session, i, nullptr, 0));
     Check(pleat_get_output(session, i, &output));
     if (!HasKnownSizes(output)) continue;
-    arrays[i] = ArrayOf(output, nullptr);
-    if (arrays[i].nbytes() == 0) continue;
-    Check(pleat_set_output(session, i, arrays[i].mutable_data(),
-                           static_cast<size_t>(arrays[i].nbytes())));
+    outputs[i].Make(output);
+    if (outputs[i].bytes() == 0) continue;
+    Check(pleat_set_output(session, i, outputs[i].memory.ptr, outputs[i].bytes()));
   }
   {
     const py::gil_scoped_release release;
@@ -195,10 +198,14 @@ py::list Model::Run(const py::list& arguments, int64_t timeout_ns) {
     Check(pleat_run(session, &options));
   }
   py::list results;
-  for (size_t i = 0; i < arrays.size(); ++i) {
+  for (size_t i = 0; i < outputs.size(); ++i) {
     auto output = Sized<pleat_tensor>();
     Check(pleat_get_output(session, i, &output));
-    results.append(output.data == arrays[i].data() ? arrays[i] : ArrayOf(output, output.data));
+    if (output.data != outputs[i].memory.ptr) {
+      outputs[i].Make(output);
+      if (output.bytes != 0) std::memcpy(outputs[i].memory.ptr, output.data, output.bytes);
+    }
+    results.append(outputs[i].array);
   }
   return results;
 }

@@ -2,7 +2,6 @@
 #ifndef PLEAT_TOOLS_PYTHON_MODEL_H_
 #define PLEAT_TOOLS_PYTHON_MODEL_H_
 
-#include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
 #include <memory>

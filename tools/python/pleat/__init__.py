@@ -170,4 +170,9 @@ class Model:
         if array.dtype.name not in _ELEMENTS:
             raise InvalidArgumentError(f"input {value.name}: expected {value.dtype}, got an "
                                        f"array of {array.dtype}", "ELEMENT_TYPE")
-        return array, _ELEMENTS.index(array.dtype.name), last, mean, scale
+        element = _ELEMENTS.index(array.dtype.name)
+        if any(step < 0 or step % array.itemsize for step in array.strides):
+            array = np.ascontiguousarray(array)
+        if array.dtype.name == "bfloat16":
+            array = array.view(np.uint16)  # which the buffer protocol has a word for
+        return array, element, last, mean, scale
