@@ -48,7 +48,6 @@ T Power(T base, T exponent) {
 
 template <class T>
 T Combine(BinaryKind kind, T a, T b) {
-  using U = std::make_unsigned_t<T>;
   constexpr T kWidth = 8 * sizeof(T);
   const uint64_t x = static_cast<uint64_t>(a);
   const uint64_t y = static_cast<uint64_t>(b);
@@ -85,7 +84,8 @@ T Combine(BinaryKind kind, T a, T b) {
     case BinaryKind::kShiftLeft:
       return shifts ? Wrapped<T>(x << y) : 0;
     case BinaryKind::kShiftRight:
-      return shifts ? static_cast<T>(static_cast<U>(a) >> y) : 0;
+      // Arithmetic: a negative number fills with ones.
+      return static_cast<T>(shifts ? a >> y : a < 0 ? -1 : 0);
     default:
       return 0;
   }

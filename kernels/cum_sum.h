@@ -1,4 +1,4 @@
-// Running sums along an axis (ONNX operator CumSum): y[i] = sum of x[0..i].
+// Running sums or products along an axis (ONNX operators CumSum, CumProd): y[i] = sum of x[0..i].
 #ifndef PLEAT_KERNELS_CUM_SUM_H_
 #define PLEAT_KERNELS_CUM_SUM_H_
 
@@ -10,7 +10,7 @@
 
 namespace pleat::kernels {
 
-// x and y are [outer, size, inner]. Integer sums wrap around.
+// x and y are [outer, size, inner]. Integers wrap around.
 struct CumSumProblem {
   ElementType type = ElementType::kFloat32;  // any number
   int64_t outer = 1;
@@ -18,6 +18,7 @@ struct CumSumProblem {
   int64_t inner = 1;
   bool exclusive = false;  // y[i] leaves x[i] out
   bool reverse = false;    // from the last element down
+  bool product = false;    // products, not sums
 
   SelectOptions select;
 };

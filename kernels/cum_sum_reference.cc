@@ -28,10 +28,11 @@ class CumSumReference final : public Kernel {
   using Sum = std::conditional_t<std::is_floating_point_v<T>, double, uint64_t>;
 
   void SumLine(const T* x, T* y) const {
-    Sum sum = 0;
+    Sum sum = p_.product ? 1 : 0;
     for (int64_t k = 0; k < p_.size; ++k) {
       const int64_t at = (p_.reverse ? p_.size - 1 - k : k) * p_.inner;
-      const Sum after = sum + static_cast<Sum>(x[at]);
+      const auto next = static_cast<Sum>(x[at]);
+      const Sum after = p_.product ? sum * next : sum + next;
       y[at] = static_cast<T>(p_.exclusive ? sum : after);
       sum = after;
     }

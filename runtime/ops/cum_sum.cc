@@ -1,4 +1,4 @@
-// CumSum: running sums along an axis.
+// CumSum: running sums, or products, along an axis.
 #include "kernels/cum_sum.h"
 
 #include "kernels/visit_type.h"
@@ -43,6 +43,7 @@ Status Prepare(PrepareContext& context) {
                                        .inner = split.inner,
                                        .exclusive = fields.exclusive,
                                        .reverse = fields.reverse,
+                                       .product = fields.product,
                                        .select = context.select};
   context.operands = {0};
   context.in_place = {0};

@@ -114,14 +114,15 @@ TEST(ArgReduce, NothingToFindTouchesNothing) {
   }
 }
 
-TEST(CumSum, EveryKernelSumsEveryLine) {
+TEST(CumSum, EveryKernelSumsOrMultipliesEveryLine) {
   tests::Random random(43);
   for (int round = 0; round < 60; ++round) {
     CumSumProblem p{.outer = random.Between(1, 3),
                     .size = random.Between(0, 60),
                     .inner = random.Between(1, 5),
                     .exclusive = random.Chance(0.5),
-                    .reverse = random.Chance(0.5)};
+                    .reverse = random.Chance(0.5),
+                    .product = random.Chance(0.3)};
     const size_t count = static_cast<size_t>(p.outer * p.size * p.inner);
     const std::vector<float> x = random.Values<float>(count);
     ForEveryKernel(CumSumCandidates(), p, [&](const Kernel& kernel, const std::string&) {
@@ -129,10 +130,11 @@ TEST(CumSum, EveryKernelSumsEveryLine) {
       const auto y = As<float>(RunEveryWay(kernel, buffers)[0]);
       EXPECT_EQ(RunEveryWay(kernel, buffers, true), RunEveryWay(kernel, buffers));
       for (int64_t line = 0; line < p.outer * p.inner; ++line) {
-        double sum = 0;
+        double sum = p.product ? 1 : 0;
         for (int64_t step = 0; step < p.size; ++step) {
           const int64_t k = p.reverse ? p.size - 1 - step : step;
-          const double after = sum + At(x, p.size, p.inner, line, k);
+          const double next = At(x, p.size, p.inner, line, k);
+          const double after = p.product ? sum * next : sum + next;
           ASSERT_NEAR(At(y, p.size, p.inner, line, k), p.exclusive ? sum : after, 1e-5);
           sum = after;
         }
