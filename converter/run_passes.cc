@@ -41,6 +41,21 @@ Status Finish(Graph& graph) {
   return runtime::InferGraph(graph, /*evaluate=*/true).In("after the passes");
 }
 
+// The same for every subgraph; what became of its batch norms is told with the graph's.
+Status RunPassesInside(Graph& graph, const ConvertOptions& options) {
+  ConvertOptions inside = options;
+  inside.on_stage = nullptr;
+  for (Node& node : graph.nodes) {
+    for (Graph& subgraph : node.subgraphs) {
+      PLEAT_RETURN_IF_ERROR(RunPasses(subgraph, inside).In(node.name + " (" + node.OpName() + ")"));
+      std::move(subgraph.batch_norms.begin(), subgraph.batch_norms.end(),
+                std::back_inserter(graph.batch_norms));
+      subgraph.batch_norms.clear();
+    }
+  }
+  return Status::Ok();
+}
+
 }  // namespace
 
 runtime::Status RunPasses(runtime::Graph& graph, const ConvertOptions& options) {
@@ -56,7 +71,8 @@ runtime::Status RunPasses(runtime::Graph& graph, const ConvertOptions& options) 
   if (!stopped && !options.stop_after.empty()) {
     return runtime::InvalidArgument("no pass that runs is called '" + options.stop_after + "'");
   }
-  return Finish(graph);
+  PLEAT_RETURN_IF_ERROR(Finish(graph));
+  return RunPassesInside(graph, options);
 }
 
 }  // namespace pleat::converter

@@ -20,9 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 using runtime::Tensor;
 
-// Networks with operators Pleat has not got yet. Refusing them is right; anything else is a failure.
-const std::set<std::string> kRefused = {"gtcrn_simple"};
-
 std::vector<fs::path> Networks() {
   std::vector<fs::path> folders = {fs::path(PLEAT_SOURCE_DIR) / "models"};
   for (const char* variable : {"PLEAT_MODELS", "PLEAT_ZOO"}) {
@@ -88,11 +85,6 @@ class Network : public testing::TestWithParam<fs::path> {};
 TEST_P(Network, GivesTheAnswersBesideIt) {
   const fs::path folder = GetParam();
   auto converted = converter::ConvertOnnxFile(folder / "model.onnx", {});
-  if (kRefused.count(folder.filename()) != 0) {
-    ASSERT_FALSE(converted.ok());
-    EXPECT_EQ(converted.status().code(), runtime::StatusCode::kUnsupported);
-    return;
-  }
   ASSERT_TRUE(converted.ok()) << converted.status().message();
   const std::string file = runtime::SerializeGraph(*converted);
   auto model = runtime::Model::FromBytes(std::as_bytes(std::span(file)));
