@@ -16,8 +16,7 @@
 namespace pleat::converter {
 namespace {
 
-void FoldOne(Graph& graph, size_t index) {
-  const Uses uses(graph);
+void FoldOne(Graph& graph, Uses& uses, size_t index) {
   Node& node = graph.nodes[index];
   const ValueId input = node.inputs[0];
   const Affine affine = AffineOf(graph, node);
@@ -26,22 +25,27 @@ void FoldOne(Graph& graph, size_t index) {
   }
   BackwardFold fold(graph, uses);
   if (!fold.Absorb(input, affine)) return Keep(graph, node, fold.refusal());
-  fold.Commit(graph, node);
-  Node& maker = graph.nodes[static_cast<size_t>(uses.Maker(input))];
+  fold.Commit(graph, uses, node);
+  const auto at = static_cast<size_t>(uses.Maker(input));
+  Node& maker = graph.nodes[at];
+  uses.Forget(graph, index);
+  uses.Forget(graph, at);
   std::replace(maker.outputs.begin(), maker.outputs.end(), input, node.outputs[0]);
+  uses.Learn(graph, at);
   Empty(node);
 }
 
 }  // namespace
 
 Status FoldBackward(Graph& graph) {
+  Uses uses(graph);
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
     const auto* scale_shift = node.As<fb::ScaleShiftT>();
     const bool known = scale_shift != nullptr && IsNone(scale_shift->activation) &&
                        graph.ConstantOf(node.inputs[1]) != nullptr &&
                        graph.ConstantOf(node.inputs[2]) != nullptr;
-    if (known) FoldOne(graph, i);
+    if (known) FoldOne(graph, uses, i);
   }
   DropEmptyNodes(graph);
   return Status::Ok();

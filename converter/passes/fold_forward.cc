@@ -23,9 +23,9 @@ class ForwardFold {
 
   // Whether all readers of `id` can take affine(id) upon themselves.
   bool Absorb(ValueId id, const Affine& affine);
-  // Changes the graph; what `source` stands for goes into the operators found. REQUIRES: Absorb
-  // returned true, and the graph is the same.
-  void Commit(Graph& graph, const Node& source);
+  // Changes the graph, and tells `uses`; what `source` stands for goes into the operators found.
+  // REQUIRES: Absorb returned true, and the graph is the same.
+  void Commit(Graph& graph, Uses& uses, const Node& source);
 
   const Refusal& refusal() const { return refusal_; }
 
@@ -166,13 +166,16 @@ bool ForwardFold::ThroughMean(const Node& node, const Affine& affine) {
   return Absorb(node.outputs[0], behind);
 }
 
-void ForwardFold::Commit(Graph& graph, const Node& source) {
+void ForwardFold::Commit(Graph& graph, Uses& uses, const Node& source) {
   std::string into;
   for (LinearEdit& edit : edits_) {
     Node& node = graph.nodes[edit.node];
     AddSources(node, source);
     into += (into.empty() ? "" : ", ") + NameOf(graph, node);
+    const size_t index = edit.node;
+    uses.Forget(graph, index);
     Apply(graph, std::move(edit));
+    uses.Learn(graph, index);
   }
   MarkFolded(graph, source, kind_, into);
 }
@@ -185,6 +188,7 @@ bool SaysMore(const std::string& code) {
 }  // namespace
 
 Status FoldForward(Graph& graph) {
+  Uses uses(graph);
   for (size_t i = graph.nodes.size(); i-- > 0;) {
     Node& node = graph.nodes[i];
     const auto* scale_shift = node.As<fb::ScaleShiftT>();
@@ -195,15 +199,16 @@ Status FoldForward(Graph& graph) {
     }
     const Affine affine = AffineOf(graph, node);
     if (!affine.IsFinite()) continue;
-    const Uses uses(graph);
     ForwardFold fold(graph, uses);
     if (!fold.Absorb(node.outputs[0], affine)) {
       if (SaysMore(fold.refusal().code)) Keep(graph, node, fold.refusal());
       continue;
     }
-    fold.Commit(graph, node);
-    graph.ReplaceUses(node.outputs[0], node.inputs[0]);
+    fold.Commit(graph, uses, node);
+    const ValueId input = node.inputs[0], output = node.outputs[0];
+    uses.Forget(graph, i);
     Empty(node);
+    uses.ReplaceUses(graph, output, input);
   }
   DropEmptyNodes(graph);
   return Status::Ok();
