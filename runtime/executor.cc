@@ -234,7 +234,10 @@ Status Executor::Run(std::span<const TensorView> inputs, std::span<const OutputB
                            "OUTPUT_COUNT");
   }
   PLEAT_RETURN_IF_ERROR(arena_.Reserve(bound->plan->arena_bytes));
-  if (bound->arena != arena_.data()) bound->Bind(graph_, arena_.data());
+  // A plan may need no memory, and still has to be bound once.
+  if (bound->arena != arena_.data() || bound->direct.empty()) {
+    bound->Bind(graph_, arena_.data());
+  }
   PLEAT_RETURN_IF_ERROR(PlaceOutputs(*bound, inputs, outputs));
   Address(bound, inputs);
   PLEAT_RETURN_IF_ERROR(RunSteps(*bound, control));

@@ -237,7 +237,7 @@ Status ImportScan(ImportContext& context) {
     return context.Unsupported("sequence lengths of operator set 8");
   }
   std::vector<ValueId> inputs = context.inputs();
-  if (batched) inputs.erase(inputs.begin());
+  if (batched && !inputs.empty()) inputs.erase(inputs.begin());
   Result<ScanParts> read = ReadScan(context, *body, inputs.size());
   if (!context.ok()) return context.status();
   if (!read.ok()) return context.Fail(read.status());
