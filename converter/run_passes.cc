@@ -1,4 +1,7 @@
 // The page of passes: what happens to a network between import and file, in order.
+#include <algorithm>
+#include <iterator>
+
 #include "converter/convert.h"
 #include "converter/passes/passes.h"
 
@@ -45,7 +48,7 @@ Status Finish(Graph& graph) {
 Status RunPassesInside(Graph& graph, const ConvertOptions& options) {
   ConvertOptions inside = options;
   inside.on_stage = nullptr;
-  for (Node& node : graph.nodes) {
+  for (runtime::Node& node : graph.nodes) {
     for (Graph& subgraph : node.subgraphs) {
       PLEAT_RETURN_IF_ERROR(RunPasses(subgraph, inside).In(node.name + " (" + node.OpName() + ")"));
       std::move(subgraph.batch_norms.begin(), subgraph.batch_norms.end(),

@@ -29,6 +29,19 @@ Status CheckBuffer(const Value& value, const Type& type, const OutputBuffer& buf
                          "BUFFER_TOO_SMALL");
 }
 
+// A network that was found valid when it was loaded, and does not fit together now: the sizes the
+// caller chose are to blame.
+Status OfTheseShapes(Status status, const Graph& graph, std::span<const Shape> shapes) {
+  std::string chosen;
+  for (size_t i = 0; i < std::min(shapes.size(), graph.inputs.size()); ++i) {
+    const Value& value = graph.values[static_cast<size_t>(graph.inputs[i])];
+    if (value.type.Known()) continue;
+    chosen += (chosen.empty() ? "" : ", ") + value.name + " " + ShapeText(shapes[i]);
+  }
+  if (status.code() != StatusCode::kInvalidModel || chosen.empty()) return status;
+  return InvalidArgument("with " + chosen + ": " + status.message(), "SHAPE");
+}
+
 }  // namespace
 
 Executor::Executor(const Graph& graph, const Session::Options& options,
@@ -56,8 +69,9 @@ Result<BoundPlan*> Executor::PlanFor(std::span<const Shape> shapes) {
                            .share_buffers = options_.share_buffers,
                            .max_arena_bytes = options_.max_arena_bytes};
   plan_options.select.threads = threads_.threads();
-  PLEAT_ASSIGN_OR_RETURN(std::unique_ptr<Plan> plan, MakePlan(graph_, shapes, plan_options));
-  plans_.push_front({.shapes = {shapes.begin(), shapes.end()}, .plan = std::move(plan)});
+  Result<std::unique_ptr<Plan>> plan = MakePlan(graph_, shapes, plan_options);
+  if (!plan.ok()) return OfTheseShapes(plan.status(), graph_, shapes);
+  plans_.push_front({.shapes = {shapes.begin(), shapes.end()}, .plan = std::move(plan).value()});
   if (plans_.size() > options_.max_plans) plans_.pop_back();
   return &plans_.front();
 }
