@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 
 #include "converter/convert.h"
 #include "converter/operators.h"
@@ -54,6 +55,19 @@ std::string TextOf(const OutputDifference& output) {
   return fmt::format("output '{}': {} elements are wrong; at {} it is {:.9g}, expected {:.9g}",
                      output.name, difference.wrong, difference.worst, difference.worst_got,
                      difference.worst_expected);
+}
+
+// ONNX lets a case state its own tolerance in data.json.
+Tolerance ToleranceOf(const ConformanceCase& test, Tolerance tolerance) {
+  std::ifstream file(fs::path(test.folder) / "data.json");
+  const Json json = Json::parse(file, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return tolerance;
+  const auto read = [&](const char* name, std::optional<double>* value) {
+    if (json.contains(name) && json[name].is_number()) *value = json[name].get<double>();
+  };
+  read("rtol", &tolerance.rtol);
+  read("atol", &tolerance.atol);
+  return tolerance;
 }
 
 // Empty when every output of every set is right.
@@ -120,7 +134,8 @@ CaseResult RunCase(const ConformanceCase& test, const Tolerance& tolerance,
     result.reason = graph.status().message();
     return result;
   }
-  const Result<std::string> wrong = RunSets(test, tolerance, options, *graph);
+  const Result<std::string> wrong =
+      RunSets(test, ToleranceOf(test, tolerance), options, *graph);
   result.reason = wrong.ok() ? *wrong : wrong.status().message();
   if (result.reason.empty()) result.status = CaseStatus::kPassed;
   return result;

@@ -134,6 +134,9 @@ TEST(CommandTest, OperatorsAreListed) {
   EXPECT_NE(ReadText(PLEAT_SOURCE_DIR "/README.md").find("-->\n" + table + "<!--"),
             std::string::npos)
       << "put what `pleat operators --markdown` prints between the README's markers";
+  EXPECT_EQ(ReadText(PLEAT_SOURCE_DIR "/converter/import/OPERATORS.md"),
+            Pleat({"operators", "--table"}).out)
+      << "put what `pleat operators --table` prints into converter/import/OPERATORS.md";
 }
 
 }  // namespace
