@@ -102,7 +102,9 @@ Status ImportSpaceToDepth(ImportContext& context) {
   const ValueId y = context.Emit(std::move(fields), {context.input(0)});
   if (mode == "DCR" || !context.ok()) return context.Done(y);
   const runtime::Type x = context.input_type(0);
-  if (!x.ranked || x.rank() != 4 || x.shape[1] < 0) return context.Unsupported("its channels are not known");
+  if (!x.ranked || x.rank() != 4 || x.shape[1] < 0) {
+    return context.Unsupported("its channels are not known");
+  }
   const ValueId apart = EmitReshape(context, y, {0, elements, x.shape[1], -1});
   const ValueId ordered = EmitTranspose(context, apart, {0, 2, 1, 3});
   const ValueId shape = context.Emit(fb::ShapeOfT(), {y});
