@@ -39,9 +39,8 @@ double MillisecondsSince(Clock::time_point start) {
 
 struct Measured {
   double load_ms = 0, prepare_ms = 0, first_run_ms = 0;
-  std::vector<double> runs_ms;       // sorted
-  std::vector<double> step_seconds;  // summed over profiled_runs
-  size_t profiled_runs = 0;
+  std::vector<double> runs_ms;                    // sorted
+  std::vector<std::vector<double>> step_seconds;  // of each profiled run
   std::vector<Shape> input_shapes;
   std::vector<std::string> assumed;
   const Plan* plan = nullptr;
@@ -79,10 +78,11 @@ Status MeasureRuns(const Flags& flags, const Command& command, Session& session,
   std::sort(measured.runs_ms.begin(), measured.runs_ms.end());
   if (!flags.profile) return Status::Ok();
   progress.Show("profiling");
-  measured.profiled_runs = std::clamp<size_t>(measured.runs_ms.size() / 2, 1, 100);
-  session.Profile(
-      [&measured](size_t step, double seconds) { measured.step_seconds[step] += seconds; });
-  for (size_t i = 0; i < measured.profiled_runs; ++i) {
+  session.Profile([&measured](size_t step, double seconds) {
+    measured.step_seconds[step].push_back(seconds);
+  });
+  const size_t profiled_runs = std::clamp<size_t>(measured.runs_ms.size() / 2, 1, 100);
+  for (size_t i = 0; i < profiled_runs; ++i) {
     PLEAT_RETURN_IF_ERROR(session.Run(inputs).status());
   }
   session.Profile(nullptr);
@@ -100,20 +100,25 @@ double PeakGflops(int threads) {
   return kernels::MeasureFmaPeak(pool) * 1e-9;
 }
 
+// Medians over the profiled runs, but for the shortest time.
 struct StepTime {
-  double ms = 0, percent = 0, gflops = 0;
+  double ms = 0, min_ms = 0, percent = 0, gflops = 0;
 };
 
 std::vector<StepTime> StepTimes(const Measured& measured) {
-  double total = 0;
-  for (const double seconds : measured.step_seconds) total += seconds;
   std::vector<StepTime> times(measured.plan->steps.size());
-  for (size_t i = 0; i < times.size() && measured.profiled_runs > 0; ++i) {
-    const double seconds = measured.step_seconds[i] / static_cast<double>(measured.profiled_runs);
-    times[i].ms = seconds * 1000;
-    times[i].percent = total > 0 ? 100 * measured.step_seconds[i] / total : 0;
-    if (seconds > 0) times[i].gflops = 2e-9 * measured.plan->steps[i].multiply_adds / seconds;
+  double total = 0;
+  for (size_t i = 0; i < times.size(); ++i) {
+    std::vector<double> seconds = measured.step_seconds[i];
+    if (seconds.empty()) continue;
+    const auto middle = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2);
+    std::nth_element(seconds.begin(), middle, seconds.end());
+    times[i].ms = *middle * 1000;
+    times[i].min_ms = *std::min_element(seconds.begin(), seconds.end()) * 1000;
+    total += times[i].ms;
+    if (*middle > 0) times[i].gflops = 2e-9 * measured.plan->steps[i].multiply_adds / *middle;
   }
+  for (StepTime& time : times) time.percent = total > 0 ? 100 * time.ms / total : 0;
   return times;
 }
 
@@ -149,12 +154,16 @@ Json BenchJson(const Flags& flags, const Graph& graph, const Measured& measured)
   json["steps"] = Json::array();
   for (size_t i = 0; i < plan.steps.size(); ++i) {
     const Step& step = plan.steps[i];
+    Shape output;
+    if (!step.outputs.empty()) output = plan.types[static_cast<size_t>(step.outputs[0])].shape;
     Json item = {{"node", NodeOf(graph, step).name},
                  {"op", NodeOf(graph, step).OpName()},
                  {"kernel", step.kernel_name},
+                 {"output", output},
                  {"multiply_adds", step.multiply_adds}};
     if (flags.profile) {
       item["ms"] = times[i].ms;
+      item["min_ms"] = times[i].min_ms;
       item["percent"] = times[i].percent;
       item["gflops"] = times[i].gflops;
     }
