@@ -7,6 +7,7 @@
 #include "kernels/conv_geometry.h"
 #include "kernels/epilogue.h"
 #include "kernels/gemm.h"
+#include "kernels/huge_pages.h"
 #include "kernels/winograd.h"
 
 namespace pleat::kernels {
@@ -46,6 +47,7 @@ class WinogradConv final : public Kernel {
         in_(StridesOf(true, InPixels(p), p.in_channels, p.in_pixel_stride)),
         zeros_(inputs_, 0.0f),
         filters_(hwy::AllocateAligned<float>(FilterCount() + 1)) {
+    AdviseHugePages(filters_.get(), FilterCount() * sizeof(float));
     TransformFilters();
   }
 

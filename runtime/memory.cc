@@ -4,15 +4,21 @@
 #include <cstdint>
 #include <new>
 
+#include "kernels/huge_pages.h"
+
 namespace pleat::runtime {
 
 Status Memory::Reserve(size_t bytes) {
   bytes = std::max(bytes, kAlignment);
   if (bytes <= bytes_) return Status::Ok();
   Free();
-  data_ = allocator_.allocate != nullptr
-              ? allocator_.allocate(allocator_.context, bytes, kAlignment)
-              : ::operator new (bytes, std::align_val_t{kAlignment}, std::nothrow);
+  if (allocator_.allocate != nullptr) {
+    data_ = allocator_.allocate(allocator_.context, bytes, kAlignment);
+  } else {
+    alignment_ = bytes < kernels::kHugePageBytes ? kAlignment : kernels::kHugePageBytes;
+    data_ = ::operator new (bytes, std::align_val_t{alignment_}, std::nothrow);
+    if (data_ != nullptr) kernels::AdviseHugePages(data_, bytes);
+  }
   if (data_ == nullptr) {
     return {StatusCode::kOutOfMemory,
             "a run needs " + std::to_string(bytes) + " bytes of memory, got none"};
@@ -28,7 +34,7 @@ void Memory::Free() {
   if (allocator_.allocate != nullptr) {
     allocator_.deallocate(allocator_.context, data_, bytes_);
   } else {
-    ::operator delete (data_, std::align_val_t{kAlignment});
+    ::operator delete (data_, std::align_val_t{alignment_});
   }
   data_ = nullptr;
   bytes_ = 0;

@@ -16,7 +16,8 @@ struct Allocator {
   void* context = nullptr;
 };
 
-// One block that grows: from the caller's allocator where there is one, else from operator new.
+// One block that grows: from the caller's allocator where there is one, else from operator new, in
+// huge pages where the system grants them.
 class Memory {
  public:
   explicit Memory(Allocator allocator) : allocator_(allocator) {}
@@ -36,6 +37,7 @@ class Memory {
   Allocator allocator_;
   void* data_ = nullptr;
   size_t bytes_ = 0;
+  size_t alignment_ = kAlignment;  // that operator new was asked for
 };
 
 }  // namespace pleat::runtime
