@@ -59,7 +59,7 @@ PLEAT_VECTOR_ACTIVATION(
 PLEAT_VECTOR_ACTIVATION(SigmoidOf, Sigmoid(d, x))
 PLEAT_VECTOR_ACTIVATION(HardSigmoidOf, Clip(hn::MulAdd(x, hn::Set(d, a), hn::Set(d, b)),
                                             hn::Zero(d), hn::Set(d, 1.0f)))
-PLEAT_VECTOR_ACTIVATION(SwishOf, Gated(d, x, Sigmoid(d, hn::Mul(x, hn::Set(d, a)))))
+PLEAT_VECTOR_ACTIVATION(SwishOf, SigmoidTimes(d, x, hn::Mul(x, hn::Set(d, a))))
 PLEAT_VECTOR_ACTIVATION(HardSwishOf,
                         Gated(d, hn::Mul(x, hn::Set(d, 1.0f / 6)),
                               Clip(hn::Add(x, hn::Set(d, 3.0f)), hn::Zero(d), hn::Set(d, 6.0f))))
@@ -109,7 +109,7 @@ struct GeluTanhOf {
   template <class D, class V>
   HWY_INLINE V operator()(D d, V x) const {
     const V cubic = hn::MulAdd(hn::Mul(x, x), hn::Set(d, 0.0713548163f), hn::Set(d, 1.59576912f));
-    return Gated(d, x, Sigmoid(d, hn::Mul(x, cubic)));
+    return SigmoidTimes(d, x, hn::Mul(x, cubic));
   }
 };
 

@@ -136,12 +136,35 @@ HWY_INLINE V ExpOfMinusAbs(D d, V x) {
   return ExpNonPositive(d, hn::Neg(hn::Abs(x)));
 }
 
-// 1 / (1 + exp(-x)).
+// exp(-x), for x beyond [-88, 87] that of the nearer end: neither overflows nor vanishes.
+template <class D, class V>
+HWY_INLINE V BoundedExpOfMinus(D d, V x) {
+  // Operands in the order that lets a NaN through.
+  x = hn::Min(hn::Set(d, 87.0f), hn::Max(hn::Set(d, -88.0f), x));
+  const V shift = hn::Set(d, kRoundingShift);
+  const V shifted = hn::MulAdd(x, hn::Set(d, -1.44269504f), shift);
+  const V n = hn::Sub(shifted, shift);
+  V r = hn::NegMulSub(n, hn::Set(d, 0.693359375f), x);
+  r = hn::NegMulAdd(n, hn::Set(d, -2.12194440e-4f), r);
+  constexpr float kExp[] = {1.0f,
+                            9.999997055e-01f,
+                            4.999914614e-01f,
+                            1.666764002e-01f,
+                            4.189839046e-02f,
+                            8.290231674e-03f};
+  return hn::Mul(Polynomial(d, r, kExp), PowerOfTwo(d, shifted));
+}
+
+// y / (1 + exp(-x)), 0 where the exponential overflows even if y is infinite.
+template <class D, class V>
+HWY_INLINE V SigmoidTimes(D d, V y, V x) {
+  const V numerator = hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -88.0f)), y);
+  return hn::Div(numerator, hn::Add(hn::Set(d, 1.0f), BoundedExpOfMinus(d, x)));
+}
+
 template <class D, class V>
 HWY_INLINE V Sigmoid(D d, V x) {
-  const V one = hn::Set(d, 1.0f);
-  const V e = ExpOfMinusAbs(d, x);
-  return hn::Div(hn::IfThenElse(hn::Lt(x, hn::Zero(d)), e, one), hn::Add(one, e));
+  return SigmoidTimes(d, hn::Set(d, 1.0f), x);
 }
 
 template <class D, class V>
