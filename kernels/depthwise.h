@@ -7,8 +7,8 @@
 
 namespace pleat::kernels {
 
-// Output pixels that are computed together.
-inline constexpr int64_t kDepthwisePixels = 4;
+// Output pixels that are computed together, at most.
+inline constexpr int64_t kDepthwisePixels = 8;
 
 struct DepthwiseLine {
   // Lines of the image that the window's rows fall on, without those outside: the first pixel.
