@@ -14,9 +14,11 @@ namespace pleat::kernels {
 namespace {
 
 constexpr int64_t kMaxRun = 160;            // floats of a kernel row read as one run
-constexpr size_t kBlockBytes = 128 * 1024;  // of the image, that a block of rows reads
+constexpr size_t kBlockBytes = 192 * 1024;  // of the image, that a block of rows reads
 constexpr size_t kBlockPointers = 4096;     // of the rows of a block
-constexpr size_t kMinBlockRows = 16;
+constexpr size_t kGroupPointers = 1024;     // the same where they are read once for every group
+// With fewer rows, reading the weights anew for each block costs more than the image does.
+constexpr size_t kMinBlockRows = 64;
 
 size_t RoundUp(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
@@ -34,7 +36,7 @@ class DirectConv final : public Kernel {
     panel_step_ = taps_ * count_ * kPanelWidth;
     y_step_ = p.out_pixel_stride == 0 ? p.out_channels : p.out_pixel_stride;
     residual_step_ = p.residual_pixel_stride == 0 ? p.out_channels : p.residual_pixel_stride;
-    zeros_.assign(count_, 0.0f);
+    zeros_.assign(std::max(count_, static_cast<size_t>(p.in_channels)), 0.0f);
     if (p.weights != nullptr && !InPlace()) {
       packed_ = hwy::AllocateAligned<float>(PackedCount() + 1);
       Pack(static_cast<const float*>(p.weights), packed_.get());
@@ -43,11 +45,12 @@ class DirectConv final : public Kernel {
       bias_.resize(BiasCount());
       PadBias(static_cast<const float*>(p.bias), bias_.data());
     }
-    const int64_t pixel_bytes = 4 * inputs_ *
+    const int64_t pixel_bytes = 4 * p.in_channels *
                                 std::min(p.stride[0] * p.stride[1], p.kernel[0] * p.kernel[1]) *
                                 std::min(p.stride[2], p.kernel[2]);
+    const size_t pointers = p.groups == 1 ? kBlockPointers : kGroupPointers;
     block_rows_ = std::min(kBlockBytes / static_cast<size_t>(std::max<int64_t>(1, pixel_bytes)),
-                           kBlockPointers / std::max<size_t>(1, taps_));
+                           pointers / std::max<size_t>(1, taps_));
     block_rows_ = std::max(block_rows_, kMinBlockRows);
   }
 
@@ -81,18 +84,22 @@ class DirectConv final : public Kernel {
     const auto m = static_cast<size_t>(p_.batch * OutPixels(p_));
     const auto n = static_cast<size_t>(outputs_), groups = static_cast<size_t>(p_.groups);
     if (m == 0 || n == 0) return;
-    const double work = static_cast<double>(m) * static_cast<double>(n * taps_ * count_);
+    const double work = static_cast<double>(m) * static_cast<double>(groups * n * taps_ * count_);
+    // Columns are split, or groups where there are some.
+    const size_t unit = groups == 1 ? gemm_.columns : 1, across = groups == 1 ? n : groups;
     const Split split =
-        SplitProduct(m, n, block_rows_, gemm_.columns, work, operands.threads->threads());
-    const size_t units = (n + gemm_.columns - 1) / gemm_.columns;
-    operands.threads->ParallelFor(
-        split.m_parts * split.n_parts * groups, [&](size_t index, size_t slot) {
-          const size_t parts = split.m_parts * split.n_parts;
-          const Range rows = PartOf(m, split.m_parts, index % parts / split.n_parts);
-          const Range columns = PartOf(units, split.n_parts, index % split.n_parts);
-          Block(job, index / parts, rows, columns.begin * gemm_.columns,
-                std::min(n, columns.end * gemm_.columns), scratch + slot * ThreadBytes());
-        });
+        SplitProduct(m, across, block_rows_, unit, work, operands.threads->threads());
+    const size_t units = (across + unit - 1) / unit;
+    operands.threads->ParallelFor(split.m_parts * split.n_parts, [&](size_t index, size_t slot) {
+      const Range rows = PartOf(m, split.m_parts, index / split.n_parts);
+      const Range part = PartOf(units, split.n_parts, index % split.n_parts);
+      std::byte* const room = scratch + slot * ThreadBytes();
+      if (groups == 1) {
+        Block(job, {0, 1}, rows, {part.begin * unit, std::min(n, part.end * unit)}, room);
+      } else {
+        Block(job, part, rows, {0, n}, room);
+      }
+    });
   }
 
  private:
@@ -139,38 +146,41 @@ class DirectConv final : public Kernel {
     }
   }
 
-  void Block(const Job& job, size_t group, Range rows, size_t column_begin, size_t column_end,
-             std::byte* scratch) const {
-    const size_t count = rows.end - rows.begin;
-    const size_t first_panel = group * static_cast<size_t>(panels_) + column_begin / kPanelWidth;
-    const size_t channel = group * static_cast<size_t>(outputs_) + column_begin;
+  void Block(const Job& job, Range groups, Range rows, Range columns, std::byte* scratch) const {
     const auto y_step = static_cast<size_t>(y_step_);
     const auto residual_step = static_cast<size_t>(residual_step_);
     auto** pointers = reinterpret_cast<const float**>(scratch);
-    FillRows(job.x + static_cast<int64_t>(group) * inputs_, rows, pointers,
-             reinterpret_cast<float*>(scratch + ThreadBytes() - EdgeBytes()));
+    auto* edge = reinterpret_cast<float*>(scratch + ThreadBytes() - EdgeBytes());
+    FillRows(job.x, rows, pointers, edge);
     BlockJob block{};
     block.rows = pointers;
-    block.row_count = count;
+    block.row_count = rows.end - rows.begin;
     block.taps = taps_;
     block.count = count_;
-    block.panels = job.weights + first_panel * panel_step_;
     block.panel_step = panel_step_;
-    if (job.bias != nullptr) block.init = job.bias + first_panel * kPanelWidth;
-    block.columns = column_end - column_begin;
-    block.y = job.y + rows.begin * y_step + channel;
+    block.columns = columns.end - columns.begin;
     block.y_step = y_step;
-    if (job.residual != nullptr) {
-      block.residual = job.residual + rows.begin * residual_step + channel;
-    }
     block.residual_step = residual_step;
     block.low = epilogue_.low;
     block.high = epilogue_.high;
-    gemm_.multiply(block);
-    epilogue_.Finish(block.y, count, block.columns, y_step);
+    for (size_t group = groups.begin; group < groups.end; ++group) {
+      const size_t first_panel = group * static_cast<size_t>(panels_) + columns.begin / kPanelWidth;
+      const size_t channel = group * static_cast<size_t>(outputs_) + columns.begin;
+      block.offset = group * static_cast<size_t>(inputs_);
+      block.panels = job.weights + first_panel * panel_step_;
+      if (job.bias != nullptr) block.init = job.bias + first_panel * kPanelWidth;
+      block.y = job.y + rows.begin * y_step + channel;
+      if (job.residual != nullptr) {
+        block.residual = job.residual + rows.begin * residual_step + channel;
+      }
+      gemm_.multiply(block);
+    }
+    const size_t first = groups.begin * static_cast<size_t>(outputs_) + columns.begin;
+    const size_t last = (groups.end - 1) * static_cast<size_t>(outputs_) + columns.end;
+    epilogue_.Finish(job.y + rows.begin * y_step + first, block.row_count, last - first, y_step);
   }
 
-  // Pointers [taps][rows] for output pixels `rows` of all images; x is the group's first channel.
+  // Pointers [taps][rows] for output pixels `rows` of all images.
   void FillRows(const float* x, Range rows, const float** pointers, float* edge) const {
     const size_t count = rows.end - rows.begin;
     for (auto row = static_cast<int64_t>(rows.begin); row < static_cast<int64_t>(rows.end);) {

@@ -11,11 +11,15 @@
 
 namespace pleat::kernels {
 
-// Sums run along t, then k, in one chain of fused multiply-adds for each output: results do not
-// depend on how a product is cut into blocks.
+// Sums run along t, then k, in chains of fused multiply-adds for each output, at most kChainSteps
+// long, whose sums are then added in order: rounding errors grow with the chain, not the sum, and
+// results do not depend on how a product is cut into blocks.
+inline constexpr size_t kChainSteps = 256;
+
 struct BlockJob {
-  // rows[t * row_count + r] is `count` floats of row r for tap t.
+  // rows[t * row_count + r] + offset is `count` floats of row r for tap t.
   const float* const* rows;
+  size_t offset;
   size_t row_count;
   size_t taps;
   size_t count;

@@ -13,8 +13,9 @@
 namespace pleat::kernels {
 namespace {
 
-constexpr size_t kBlockBytes = 128 * 1024;  // of a, that a block of rows reads
-constexpr size_t kMinBlockRows = 14;
+constexpr size_t kBlockBytes = 192 * 1024;  // of a, that a block of rows reads
+// With fewer rows, reading b anew for each block costs more than a does.
+constexpr size_t kMinBlockRows = 64;
 constexpr size_t kMaxBlockRows = 1024;
 
 size_t RoundUp(size_t bytes) { return (bytes + 63) / 64 * 64; }
