@@ -135,53 +135,19 @@ class WinogradConv final : public Kernel {
   size_t FilterStep() const { return panels_ * inputs_ * kPanelWidth; }
   size_t FilterCount() const { return kPoints * FilterStep(); }
 
-  // filters_[point][panel][input][16] = G g G^T, in double.
+  // filters_[point][panel][input][16].
   void TransformFilters() {
-    double g[kIn][3] = {};
-    const auto& pairs = WinogradPoints<kOut>::kPairs;
-    double zero = 1;
-    for (double p : pairs) zero *= -p * p;
-    g[0][0] = 1 / zero;
-    g[kIn - 1][2] = 1;
-    for (size_t q = 0; q < kOut / 2; ++q) {
-      const double p = pairs[q];
-      double divisor = 2 * p * p;
-      for (size_t l = 0; l < kOut / 2; ++l) {
-        if (l != q) divisor *= p * p - pairs[l] * pairs[l];
-      }
-      for (size_t k = 0; k < 3; ++k) {
-        const double power = k == 0 ? 1 : k == 1 ? p : p * p;
-        g[1 + 2 * q][k] = power / divisor;
-        g[2 + 2 * q][k] = (k == 1 ? -power : power) / divisor;
-      }
-    }
     const auto* weights = static_cast<const float*>(p_.weights);
-    for (size_t m = 0; m < panels_ * kPanelWidth; m += kPanelWidth) {
-      for (size_t c = 0; c < inputs_; ++c) {
-        double w[9][kPanelWidth] = {};
-        for (size_t i = 0; i < kPanelWidth && m + i < outputs_; ++i) {
-          for (size_t tap = 0; tap < 9; ++tap) {
-            w[tap][i] = weights[WeightIndex(p_, p_.weight_layout, static_cast<int64_t>(m + i),
-                                            static_cast<int64_t>(c), static_cast<int64_t>(tap))];
-          }
-        }
-        for (size_t row = 0; row < kIn; ++row) {
-          double line[3][kPanelWidth];
-          for (size_t k = 0; k < 3; ++k) {
-            for (size_t i = 0; i < kPanelWidth; ++i) {
-              line[k][i] = g[row][0] * w[k][i] + g[row][1] * w[3 + k][i] + g[row][2] * w[6 + k][i];
-            }
-          }
-          for (size_t column = 0; column < kIn; ++column) {
-            float* to = filters_.get() + (row * kIn + column) * FilterStep() +
-                        (m * inputs_ + c * kPanelWidth);
-            for (size_t i = 0; i < kPanelWidth; ++i) {
-              to[i] = static_cast<float>(g[column][0] * line[0][i] + g[column][1] * line[1][i] +
-                                         g[column][2] * line[2][i]);
-            }
-          }
-        }
-      }
+    const size_t panel_floats = inputs_ * kPanelWidth;
+    std::vector<float> packed;
+    if (p_.weight_layout != WeightLayout::kPanels16) {
+      packed.resize(panels_ * 9 * panel_floats);
+      PackConvWeights(p_, WeightLayout::kPanels16, weights, packed.data());
+      weights = packed.data();
+    }
+    for (size_t panel = 0; panel < panels_; ++panel) {
+      transforms_.filter(weights + panel * 9 * panel_floats, panel_floats, inputs_,
+                         filters_.get() + panel * panel_floats, FilterStep());
     }
   }
 

@@ -200,10 +200,78 @@ void Output(const WinogradOutput& tile) {
   if (c < tile.channels) OutputChannels<kOut, false>(tile, c, tile.channels - c);
 }
 
+// The matrix G: filter lines of three to the values at all points.
+template <size_t kOut>
+struct FilterMatrix {
+  double at[kOut + 2][3] = {};
+
+  constexpr FilterMatrix() {
+    constexpr auto& c = kCoefficients<kOut>;
+    at[0][0] = 1 / c.all[0];
+    at[kOut + 1][2] = 1;
+    for (size_t q = 0; q < kOut / 2; ++q) {
+      const double p = WinogradPoints<kOut>::kPairs[q];
+      double divisor = 2 * p * p;
+      for (size_t l = 0; l < kOut / 2; ++l) {
+        const double other = WinogradPoints<kOut>::kPairs[l];
+        if (l != q) divisor *= p * p - other * other;
+      }
+      for (size_t k = 0; k < 3; ++k) {
+        const double power = k == 0 ? 1 : k == 1 ? p : p * p;
+        at[1 + 2 * q][k] = power / divisor;
+        at[2 + 2 * q][k] = (k == 1 ? -power : power) / divisor;
+      }
+    }
+  }
+};
+template <size_t kOut>
+inline constexpr FilterMatrix<kOut> kFilterMatrix;
+
+template <size_t kOut>
+void Filter(const float* weights, size_t tap_step, size_t count, float* transformed,
+            size_t point_step) {
+  const hn::CappedTag<double, 16> d;
+  const hn::Rebind<float, decltype(d)> narrow;
+  using Wide = hn::Vec<decltype(d)>;
+  constexpr size_t n = kOut + 2;
+  constexpr auto& g = kFilterMatrix<kOut>.at;
+  const auto combine = [&](size_t row, Wide a, Wide b, Wide c) HWY_ATTR {
+    const Wide first = hn::Mul(hn::Set(d, g[row][0]), a);
+    return hn::MulAdd(hn::Set(d, g[row][2]), c, hn::MulAdd(hn::Set(d, g[row][1]), b, first));
+  };
+  // Points are often a power of two apart, where their lines would drive each other out of the
+  // cache: they are written in longer runs from a block that stays there.
+  constexpr size_t kBlock = 16 * 4;
+  HWY_ALIGN float block[n * n * kBlock];
+  for (size_t begin = 0; begin < 16 * count; begin += kBlock) {
+    const size_t floats = HWY_MIN(kBlock, 16 * count - begin);
+    for (size_t i = 0; i < floats; i += hn::Lanes(d)) {
+      Wide w[9];
+      for (size_t tap = 0; tap < 9; ++tap) {
+        w[tap] = hn::PromoteTo(d, hn::LoadU(narrow, weights + tap * tap_step + begin + i));
+      }
+      for (size_t row = 0; row < n; ++row) {
+        const Wide left = combine(row, w[0], w[3], w[6]);
+        const Wide middle = combine(row, w[1], w[4], w[7]);
+        const Wide right = combine(row, w[2], w[5], w[8]);
+        float* to = block + row * n * kBlock + i;
+        for (size_t column = 0; column < n; ++column) {
+          hn::StoreU(hn::DemoteTo(narrow, combine(column, left, middle, right)), narrow,
+                     to + column * kBlock);
+        }
+      }
+    }
+    for (size_t point = 0; point < n * n; ++point) {
+      std::memcpy(transformed + point * point_step + begin, block + point * kBlock,
+                  floats * sizeof(float));
+    }
+  }
+}
+
 WinogradTransforms ChooseWinograd(size_t out) {
-  if (out == 2) return {Input<2>, Output<2>};
-  if (out == 4) return {Input<4>, Output<4>};
-  return {Input<6>, Output<6>};
+  if (out == 2) return {Input<2>, Output<2>, Filter<2>};
+  if (out == 4) return {Input<4>, Output<4>, Filter<4>};
+  return {Input<6>, Output<6>, Filter<6>};
 }
 
 }  // namespace HWY_NAMESPACE

@@ -49,6 +49,10 @@ struct WinogradTransforms {
   // `pixels` are the tile's n * n; transformed[point * point_step + c] receives channel c.
   void (*input)(const float* const* pixels, size_t channels, float* transformed, size_t point_step);
   void (*output)(const WinogradOutput& tile);
+  // G g G^T of `count` inputs' filters to 16 outputs, in double, rounded once: weights[tap *
+  // tap_step + c * 16 + i] become transformed[point * point_step + c * 16 + i].
+  void (*filter)(const float* weights, size_t tap_step, size_t count, float* transformed,
+                 size_t point_step);
 };
 
 // For the best instruction set in use. `out` is 2, 4 or 6.

@@ -30,7 +30,8 @@ def panel(summary, threads, left, limits):
             continue
         x = scale(step)
         name = "one" if step == 1 else "grid"
-        parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 4}" y2="{bottom}" class="{name}"/>'
+        parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 4}" y2="{bottom}" '
+                     f'class="{name}"/>'
                      f'<text x="{x:.1f}" y="{TOP - 9}" class="tick">{step:g}×</text>')
     for row, network in enumerate(summary.networks):
         y = TOP + ROW * row + ROW / 2
@@ -65,8 +66,8 @@ def picture_of(results):
              "<style>.head{font-weight:bold;font-size:14px}.tick{fill:#666;text-anchor:middle;"
              "font-size:10px}.grid{stroke:#e2e2e2}.one{stroke:#111}.row{text-anchor:end}</style>",
              f'<rect width="{width}" height="{height}" fill="#fff"/>',
-             f'<text x="{LEFT}" y="20" class="head">Time over Pleat\'s (log scale): to the right of '
-             "1× is slower than Pleat</text>"]
+             f'<text x="{LEFT}" y="20" class="head">Time over Pleat\'s (log scale): to the right '
+             "of 1× is slower than Pleat</text>"]
     for row, network in enumerate(summary.networks):
         y = TOP + ROW * row
         if row % 2:

@@ -64,7 +64,7 @@ class Network:
         tests = folder / "test_data_set_0"
         self.inputs = dict(read_tensor(path) for path in sorted(tests.glob("input_*.pb")))
         if not self.inputs or "" in self.inputs:
-            raise ValueError(f"{folder}: expected test_data_set_0/input_K.pb with the inputs' names")
+            raise ValueError(f"{folder}: expected test_data_set_0/input_K.pb with inputs' names")
 
     def shapes(self):
         return {name: list(array.shape) for name, array in self.inputs.items()}
@@ -90,8 +90,8 @@ def make_reference(pleat, network, folder, threads):
         return
     arguments = [pleat, "run", network.onnx, "--double", "--threads", threads, "-q",
                  "--output-dir", folder]
-    for name, array in network.inputs.items():
-        path = folder / f"input_{len(arguments)}.npy"
+    for index, (name, array) in enumerate(network.inputs.items()):
+        path = folder / f"input_{index}.npy"
         numpy.save(path, array)
         arguments += ["--input", f"{name}={path}"]
     subprocess.run([str(argument) for argument in arguments], check=True)

@@ -57,6 +57,14 @@ def goals_table(summary):
             worst = max(errors, key=errors.get)
             rows.append([f"largest error of {runtime}, of max\\|y\\|", f"≤ {goal:g}",
                          f"{errors[worst]:.1e} ({worst})", verdict(errors[worst] <= goal)])
+    starts = {n: statistics.median(times) / (1.5 * summary.get(n, 1, "pleat").ms + 15)
+              for n, times in summary.starts.items() if summary.get(n, 1, "pleat")}
+    if starts:
+        worst = max(starts, key=starts.get)
+        late = [n for n, part in starts.items() if part > 1]
+        rows.append(["process start to end of `pleat run`", "≤ 1.5 × one inference + 15 ms",
+                     f"{len(starts) - len(late)} of {len(starts)}; most: "
+                     f"{100 * starts[worst]:.0f} % of that ({worst})", verdict(not late)])
     memory = []
     for network in summary.networks:
         ours, theirs = summary.get(network, 1, "pleat"), summary.get(network, 1, "onnxruntime")
@@ -126,19 +134,22 @@ def errors_table(summary):
 def start_table(summary):
     rows = []
     for network in summary.networks:
-        row = [network]
+        times = summary.starts.get(network)
+        row = [network, f"{statistics.median(times):.0f} ({min(times):.0f}–{max(times):.0f})"
+               if times else "–"]
         for name in summary.runtimes:
             cell = summary.get(network, summary.threads[0], name)
             row.append("–" if not cell else f"{number(cell.load_ms)} / {number(cell.first_ms)} / "
                                             f"{cell.peak_bytes / 2**20:.0f}")
         rows.append(row)
-    return table(["network"] + summary.runtimes, rows)
+    return table(["network", "`pleat run`, whole process"] + summary.runtimes, rows)
 
 
 def text_of(results, picture):
     summary = Summary(results)
     peaks = ", ".join(
-        f"{statistics.median(values):.1f} GFLOP/s on {threads} ({min(values):.1f}–{max(values):.1f})"
+        f"{statistics.median(values):.1f} GFLOP/s on {threads} "
+        f"({min(values):.1f}–{max(values):.1f})"
         for threads, values in sorted(summary.peaks.items()))
     turns = {key.split("/")[0] for key in results["measurements"]}
     parts = [f"""# Pleat and other runtimes
@@ -155,8 +166,9 @@ Peak: {peaks}. {len(turns)} rounds, interleaved. Batch 1.
     parts.append("\n## Goals\n\n" + goals_table(summary))
     for threads in summary.threads:
         plural = "s" if threads > 1 else ""
-        parts.append(f"\n## {threads} thread{plural}\n\nms: median of the rounds (fastest–slowest), "
-                     "and its part of the peak; over 100 % where Winograd needs fewer "
+        parts.append(f"\n## {threads} thread{plural}\n\n"
+                     "ms: median of the rounds (fastest–slowest), and its part of the peak; "
+                     "over 100 % where Winograd needs fewer "
                      "multiplications. Lead: the best runtime's time over Pleat's in the same "
                      "round.\n\n")
         parts.append(times_table(summary, threads))
@@ -165,8 +177,9 @@ Peak: {peaks}. {len(turns)} rounds, interleaved. Batch 1.
                  "its time no rival.\n\n" + errors_table(summary))
     parts.append("\n## Start and memory\n\nLoad ms / first run ms / peak memory MiB, one thread. "
                  "ONNX Runtime and OpenVINO load the ONNX file, the others their own, made before; "
-                 "Pleat's load includes planning. Memory: what loading and running add to the "
-                 "process, the library itself included.\n\n" + start_table(summary))
+                 "Pleat's load includes planning. `pleat run`: ms from the start of the process to "
+                 "its end. Memory: what loading and running add to the process, the library itself "
+                 "included.\n\n" + start_table(summary))
     if summary.failures or results["missing"]:
         parts.append("\n## Not measured\n\n")
         parts += [f"- {network} on {runtime}: {reason}\n"

@@ -122,8 +122,8 @@ class Ncnn(Runtime):
         link.unlink(missing_ok=True)
         link.symlink_to(network.onnx.resolve())
         shapes = ",".join(str(shape).replace(" ", "") for shape in network.shapes().values())
-        done = subprocess.run([program, "model.onnx", f"inputshape={shapes}",
-                               f"fp16={int(self.half)}"], cwd=folder, capture_output=True, text=True)
+        command = [program, "model.onnx", f"inputshape={shapes}", f"fp16={int(self.half)}"]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
         if done.returncode != 0 or not (folder / "model.ncnn.param").exists():
             raise RuntimeError("pnnx: " + (done.stderr + done.stdout).strip()[-200:])
 
@@ -209,8 +209,9 @@ class LiteRt(Runtime):
 
     def convert(self, network, folder):
         shapes = [f"{name}:{','.join(map(str, shape))}" for name, shape in network.shapes().items()]
-        done = subprocess.run([pathlib.Path(sys.executable).with_name("onnx2tf"), "-i", network.onnx,
-                               "-o", folder, "-ois", *shapes, "-n"], capture_output=True, text=True)
+        program = pathlib.Path(sys.executable).with_name("onnx2tf")
+        command = [program, "-i", network.onnx, "-o", folder, "-ois", *shapes, "-n"]
+        done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0 or not (folder / "model_float32.tflite").exists():
             raise RuntimeError("onnx2tf: " + (done.stderr + done.stdout).strip()[-200:])
 

@@ -59,7 +59,7 @@ class Summary:
     def __init__(self, results):
         self.runtimes = list(results["runtimes"])
         self.peers = [name for name in self.runtimes if not is_ours(name)]
-        samples, peaks, self.failures = {}, {}, {}
+        samples, peaks, self.starts, self.failures = {}, {}, {}, {}
         for key, reason in results["conversions"].items():
             if reason:
                 self.failures[tuple(key.split("/"))] = reason
@@ -67,6 +67,8 @@ class Summary:
             turn, network, threads, runtime = key.split("/")
             if runtime == "peak":
                 peaks.setdefault(int(threads), []).append(result["peak_gflops"])
+            elif runtime == "start":
+                self.starts.setdefault(network, []).append(result["process_ms"])
             elif "failed" in result:
                 self.failures[network, runtime] = result["failed"]
             else:
