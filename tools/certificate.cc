@@ -35,7 +35,11 @@ const char* FormulaOf(const fb::BatchNormT& norm) {
   if (norm.status == fb::FoldStatus::Kept) {
     return "y = s x + t, with s = gamma / sqrt(var + eps), t = beta - mean s";
   }
+  if (norm.kind == "next_padded_conv" || norm.kind == "next_conv_transpose") {
+    return "w' = w s[c], and w t[c] is added over inputs c and those taps that meet the image";
+  }
   if (norm.kind.starts_with("next_")) return "w' = w s[c], b' = b + sum of w t[c] over inputs c";
+  if (norm.kind == "prologue") return "s x + t where the next step reads x";
   if (norm.kind == "affine") return "s' = s s2, t' = t s2 + t2";
   if (norm.kind == "constant" || norm.kind == "eliminated") return "";
   return "w' = w s[m], b' = b s[m] + t[m]";
@@ -137,7 +141,8 @@ Tensor Bench::RunAlone(const Node& node, bool magnitude) const {
     const std::string& name = NameOf(folded_, id);
     Tensor tensor = constant != nullptr ? *constant : Original(name);
     if (tensor.empty()) return {};
-    tensor = magnitude ? Magnitude(tensor) : runtime::Cast(tensor, element);
+    const bool tap_bias = constant != nullptr && constant->element() == ElementType::kFloat64;
+    tensor = magnitude ? Magnitude(tensor) : tap_bias ? tensor : runtime::Cast(tensor, element);
     if (constant != nullptr) {
       id = alone.AddConstant(name, tensor);
     } else {

@@ -138,7 +138,7 @@ bool BackwardFold::IntoLinear(size_t index, const Affine& affine) {
   const fb::Activation& activation = conv != nullptr         ? conv->activation
                                      : transposed != nullptr ? transposed->activation
                                                              : product->activation;
-  if (!IsNone(activation) || node.input(3) != kNoValue) {
+  if (!IsNone(activation) || node.input(3) != kNoValue || node.input(4) != kNoValue) {
     return Refuse("PRODUCER_NOT_LINEAR", "'" + name + "' already ends in an activation or a sum");
   }
   const bool left = product != nullptr && graph_.ConstantOf(node.input(1)) == nullptr &&
