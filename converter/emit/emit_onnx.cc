@@ -275,6 +275,22 @@ void StateShapes(const Graph& graph, onnx::GraphProto& source) {
   source.clear_value_info();
 }
 
+// Batch norms that were frozen run on their stored statistics from now on.
+Status Freeze(onnx::GraphProto& source) {
+  for (NodeProto& node : *source.mutable_node()) {
+    if (node.op_type() != "BatchNormalization") continue;
+    for (int i = 1; i < node.output_size(); ++i) {
+      if (node.output(i).empty()) continue;
+      return Unsupported("BatchNormalization " + Quoted(node.output(0)) +
+                         ": its running statistics are an output, which freezing leaves out");
+    }
+    for (auto& attribute : *node.mutable_attribute()) {
+      if (attribute.name() == "training_mode") attribute.set_i(0);
+    }
+  }
+  return Status::Ok();
+}
+
 Status TakeExternalDataIn(const std::string& folder, onnx::GraphProto& graph) {
   ExternalData external(folder);
   for (auto& proto : *graph.mutable_initializer()) {
@@ -301,6 +317,7 @@ Result<std::string> EmitOnnx(std::span<const std::byte> bytes, const ConvertOpti
   Fates fates;
   ConvertOptions staged = options;
   staged.stop_after = "round_constants";
+  staged.merge = false;
   staged.on_stage = [&](const std::string& stage, const Graph& graph) {
     if (stage == "canonicalize_affine") CountBefore(graph, fates);
     if (stage == "fold_forward") CountAfter(graph, fates);
@@ -311,6 +328,9 @@ Result<std::string> EmitOnnx(std::span<const std::byte> bytes, const ConvertOpti
   if (options.fold) PLEAT_RETURN_IF_ERROR(Emitter(*model, graph).Run(fates));
   if (!options.input_shapes.empty()) StateShapes(graph, *model->mutable_graph());
   PLEAT_RETURN_IF_ERROR(TakeExternalDataIn(options.folder, *model->mutable_graph()));
+  if (options.training == TrainingMode::kFreeze) {
+    PLEAT_RETURN_IF_ERROR(Freeze(*model->mutable_graph()));
+  }
   std::string result;
   if (model->ByteSizeLong() > static_cast<size_t>(std::numeric_limits<int>::max()) ||
       !model->SerializeToString(&result)) {

@@ -24,6 +24,7 @@ class ImportContext {
   // The node's name; its first output's when it has none.
   const std::string& name() const { return name_; }
   int64_t opset() const { return scope_.opset; }
+  const ConvertOptions& options() const { return importer_.options(); }
 
   // Inputs, trailing ones that were left out not counted.
   int input_count() const { return static_cast<int>(inputs_.size()); }

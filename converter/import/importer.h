@@ -32,6 +32,7 @@ class Importer {
   // Once. kUnsupported lists every node that has no importer or that its importer refuses.
   runtime::Result<runtime::Graph> Run();
 
+  const ConvertOptions& options() const { return options_; }
   GraphBuilder& builder() { return builder_; }
   ExternalData& external() { return external_; }
 

@@ -36,6 +36,21 @@ void Keep(Graph& graph, const Node& node, const Refusal& refusal) {
   }
 }
 
+namespace {
+
+// Parts of a batch norm that was spelled out may have folded; a step of it that is left is it.
+void KeepSpelledOut(const Node& node, fb::BatchNormT& entry) {
+  const bool step = node.As<fb::BinaryT>() != nullptr || node.As<fb::UnaryT>() != nullptr;
+  if (!step || node.sources.front() != entry.node || entry.status == fb::FoldStatus::Kept) return;
+  entry.status = fb::FoldStatus::Kept;
+  entry.kind.clear();
+  entry.into.clear();
+  entry.reason = "BN_PARAM_NOT_CONST";
+  entry.detail = "its parameters are known only at run time";
+}
+
+}  // namespace
+
 Status RecordBatchNorms(Graph& graph) {
   std::vector<bool> seen(graph.batch_norms.size(), false);
   for (const Node& node : graph.nodes) {
@@ -44,6 +59,7 @@ Status RecordBatchNorms(Graph& graph) {
     bool first = true;
     for (fb::BatchNormT* entry : BatchNormsOf(graph, node)) {
       const auto index = static_cast<size_t>(entry - graph.batch_norms.data());
+      KeepSpelledOut(node, *entry);
       if (seen[index]) continue;
       seen[index] = true;
       if (training && entry->reason.empty()) {

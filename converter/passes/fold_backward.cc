@@ -8,6 +8,7 @@
 //   views, pools, slices and activations. A table of which rows are picked, and the gain and bias
 //   of a normalisation, are weights too.
 #include <algorithm>
+#include <cmath>
 
 #include "converter/passes/backward_fold.h"
 #include "converter/passes/batch_norms.h"
@@ -22,7 +23,10 @@ void FoldOne(Graph& graph, size_t index) {
   const ValueId input = node.inputs[0];
   const Affine affine = AffineOf(graph, node);
   if (!affine.IsFinite()) {
-    return Keep(graph, node, {"BN_BAD_VARIANCE", "its scale or shift is not a finite number"});
+    size_t c = 0;
+    while (std::isfinite(affine.scale[c]) && std::isfinite(affine.shift[c])) ++c;
+    return Keep(graph, node, {"BN_BAD_VARIANCE", "channel " + std::to_string(c) +
+                                                     ": its scale or shift is not finite"});
   }
   BackwardFold fold(graph, uses);
   if (!fold.Absorb(input, affine)) return Keep(graph, node, fold.refusal());

@@ -28,6 +28,8 @@ Status MatchLayerNorm(Graph& graph);
 Status CanonicalizeAffine(Graph& graph);
 // ScaleShift goes into the linear operator that feeds it.
 Status FoldBackward(Graph& graph);
+// Convolutions of one image that are added up become one.
+Status MergeConvolutions(Graph& graph);
 // ScaleShift goes into the linear operators that read it.
 Status FoldForward(Graph& graph);
 
