@@ -102,7 +102,7 @@ TEST_P(Network, GivesTheAnswersBesideIt) {
   const std::vector<Tensor> answers = ReadAll(folder / "test_data_set_0", "output");
   ASSERT_FALSE(answers.empty());
   std::vector<Tensor> first;
-  for (int threads : {1, 2}) {
+  for (int threads : {1, 2, 3, 4, 7}) {
     runtime::Session session(*model, {.threads = threads});
     auto outputs = session.Run(inputs);
     ASSERT_TRUE(outputs.ok()) << outputs.status().message();
@@ -115,6 +115,26 @@ TEST_P(Network, GivesTheAnswersBesideIt) {
       }
     }
     first = std::move(*outputs);
+  }
+}
+
+TEST_P(Network, NeedsLittleMoreMemoryThanLivesAtOnce) {
+  const fs::path folder = GetParam();
+  auto converted = converter::ConvertOnnxFile(folder / "model.onnx", {});
+  if (!converted.ok()) GTEST_SKIP() << converted.status().message();
+  const std::string file = runtime::SerializeGraph(*converted);
+  auto model = runtime::Model::FromBytes(std::as_bytes(std::span(file)));
+  ASSERT_TRUE(model.ok()) << model.status().message();
+  std::vector<runtime::Shape> shapes;
+  for (const Tensor& input : ReadAll(folder / "test_data_set_0", "input")) {
+    shapes.push_back(input.shape());
+  }
+  for (int threads : {1, 2}) {
+    runtime::Session session(*model, {.threads = threads});
+    auto plan = session.Prepare(shapes);
+    ASSERT_TRUE(plan.ok()) << plan.status().message();
+    const auto live = static_cast<double>((*plan)->live_bytes);
+    EXPECT_LE(static_cast<double>((*plan)->arena_bytes), 1.15 * live + 4096) << threads;
   }
 }
 
