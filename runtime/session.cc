@@ -52,6 +52,19 @@ struct Session::State {
   const void* Address(const BoundPlan& bound, ValueId id) const;
 };
 
+// A network that was found valid when it was loaded, and does not fit together now: the sizes the
+// caller chose are to blame.
+Status OfTheseShapes(Status status, const Graph& graph, std::span<const Shape> shapes) {
+  std::string chosen;
+  for (size_t i = 0; i < std::min(shapes.size(), graph.inputs.size()); ++i) {
+    const Value& value = graph.values[static_cast<size_t>(graph.inputs[i])];
+    if (value.type.Known()) continue;
+    chosen += (chosen.empty() ? "" : ", ") + value.name + " " + ShapeText(shapes[i]);
+  }
+  if (status.code() != StatusCode::kInvalidModel || chosen.empty()) return status;
+  return InvalidArgument("with " + chosen + ": " + status.message(), "SHAPE");
+}
+
 Result<BoundPlan*> Session::State::PlanFor(const Graph& graph, std::span<const Shape> shapes) {
   for (auto it = plans.begin(); it != plans.end(); ++it) {
     if (std::equal(it->shapes.begin(), it->shapes.end(), shapes.begin(), shapes.end())) {
@@ -63,8 +76,9 @@ Result<BoundPlan*> Session::State::PlanFor(const Graph& graph, std::span<const S
                            .share_buffers = options.share_buffers,
                            .max_arena_bytes = options.max_arena_bytes};
   plan_options.select.threads = threads.threads();
-  PLEAT_ASSIGN_OR_RETURN(std::unique_ptr<Plan> plan, MakePlan(graph, shapes, plan_options));
-  plans.push_front({.shapes = {shapes.begin(), shapes.end()}, .plan = std::move(plan)});
+  Result<std::unique_ptr<Plan>> plan = MakePlan(graph, shapes, plan_options);
+  if (!plan.ok()) return OfTheseShapes(plan.status(), graph, shapes);
+  plans.push_front({.shapes = {shapes.begin(), shapes.end()}, .plan = std::move(plan).value()});
   if (plans.size() > options.max_plans) plans.pop_back();
   return &plans.front();
 }

@@ -1,8 +1,12 @@
 // Where memory comes from, that a run asks for none, and what happens when there is none.
 #include <gtest/gtest.h>
 
+#include <dlfcn.h>
+#include <pthread.h>
+
 #include <atomic>
 #include <cstdlib>
+#include <mutex>
 #include <new>
 
 #include "tests/api/support.h"
@@ -11,6 +15,7 @@ namespace {
 
 // Every allocation of this program passes here: `remaining` counts down to the one that fails.
 std::atomic<long> allocations{0};
+std::atomic<long> locks{0};
 std::atomic<long> remaining{-1};
 
 bool Refused() {
@@ -25,6 +30,11 @@ bool Refused() {
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define PLEAT_HOOKS_MALLOC 1
+// The function that the hook of this name stands in front of.
+template <class F>
+F* Next(const char* name) {
+  return reinterpret_cast<F*>(dlsym(RTLD_NEXT, name));
+}
 extern "C" {
 void* __libc_malloc(size_t bytes);
 void* __libc_calloc(size_t count, size_t bytes);
@@ -40,6 +50,19 @@ int posix_memalign(void** out, size_t alignment, size_t bytes) {
   ++allocations;
   *out = __libc_memalign(alignment, bytes);
   return *out == nullptr ? 12 : 0;
+}
+
+int pthread_mutex_lock(pthread_mutex_t* mutex) {
+  return ++locks, Next<decltype(pthread_mutex_lock)>("pthread_mutex_lock")(mutex);
+}
+int pthread_mutex_trylock(pthread_mutex_t* mutex) {
+  return ++locks, Next<decltype(pthread_mutex_trylock)>("pthread_mutex_trylock")(mutex);
+}
+int pthread_rwlock_rdlock(pthread_rwlock_t* lock) {
+  return ++locks, Next<decltype(pthread_rwlock_rdlock)>("pthread_rwlock_rdlock")(lock);
+}
+int pthread_rwlock_wrlock(pthread_rwlock_t* lock) {
+  return ++locks, Next<decltype(pthread_rwlock_wrlock)>("pthread_rwlock_wrlock")(lock);
 }
 }
 #endif
@@ -94,7 +117,39 @@ TEST(Memory, TheHooksSeeAllocations) {
   void* volatile memory = std::malloc(10);
   EXPECT_GT(allocations, after_new);
   std::free(memory);
+  const long locks_before = locks;
+  std::mutex mutex;
+  { const std::lock_guard lock(mutex); }
+  EXPECT_EQ(locks, locks_before + 1);
 #endif
+}
+
+TEST(Memory, RunsAllocateNothingAndLockNothing) {
+  const ModelHandle model = Load(WinogradModel());
+  const std::vector<float> picture(16 * 16 * 16, 0.5f);
+  const std::vector<int64_t> shape = {1, 16, 16, 16};
+  const pleat_tensor x = Dense(picture, shape);
+  const auto in_turn = [](void*, size_t count, pleat_task task, void* argument) {
+    for (size_t i = 0; i < count; ++i) task(argument, i);
+  };
+  enum { kOneThread, kTwoThreads, kCallersPool };
+  for (const int way : {kOneThread, kTwoThreads, kCallersPool}) {
+    auto options = Sized<pleat_options>();
+    options.threads = way == kOneThread ? 1 : 2;
+    if (way == kCallersPool) options.parallel_for = in_turn;
+    const SessionHandle session = MakeSession(model.get(), &options);
+    ASSERT_EQ(pleat_set_input(session.get(), 0, &x), PLEAT_OK);
+    ASSERT_EQ(pleat_run(session.get(), nullptr), PLEAT_OK);
+    const long allocations_before = allocations, locks_before = locks;
+    int failed = 0;
+    for (int run = 0; run < 20; ++run) failed += pleat_run(session.get(), nullptr) != PLEAT_OK;
+    const long allocated = allocations - allocations_before, locked = locks - locks_before;
+    EXPECT_EQ(failed, 0);
+    EXPECT_EQ(allocated, 0) << way;
+    if (way != kTwoThreads) {
+      EXPECT_EQ(locked, 0) << way;
+    }
+  }
 }
 
 TEST(Memory, RunsAllocateNothingAfterTheFirstOfAShape) {

@@ -201,6 +201,48 @@ TEST(Session, TellsItsCosts) {
   EXPECT_EQ(model_info.weight_bytes, 32u * 2 * 9 * 4);
 }
 
+TEST(Session, TakesLittleMemoryWhenAskedTo) {
+  const ModelHandle model = Load(WinogradModel());
+  std::vector<float> picture(16 * 16 * 16);
+  for (size_t i = 0; i < picture.size(); ++i) picture[i] = static_cast<float>(i % 13) / 6 - 1;
+  const std::vector<int64_t> shape = {1, 16, 16, 16};
+  const pleat_tensor x = Dense(picture, shape);
+  std::vector<float> scores[2];
+  pleat_session_info info[2] = {Sized<pleat_session_info>(), Sized<pleat_session_info>()};
+  for (const pleat_memory memory : {PLEAT_MEMORY_FAST, PLEAT_MEMORY_LOW}) {
+    auto options = Sized<pleat_options>();
+    options.threads = 1;
+    options.memory = memory;
+    const SessionHandle session = MakeSession(model.get(), &options);
+    ASSERT_EQ(pleat_set_input(session.get(), 0, &x), PLEAT_OK);
+    ASSERT_EQ(pleat_run(session.get(), nullptr), PLEAT_OK);
+    ASSERT_EQ(pleat_session_get_info(session.get(), &info[memory]), PLEAT_OK);
+    scores[memory] = Floats(session.get(), 0);
+  }
+  EXPECT_LT(info[PLEAT_MEMORY_LOW].packed_bytes, info[PLEAT_MEMORY_FAST].packed_bytes / 2);
+  ASSERT_EQ(scores[0].size(), scores[1].size());
+  for (size_t i = 0; i < scores[0].size(); ++i) EXPECT_NEAR(scores[0][i], scores[1][i], 1e-4);
+}
+
+TEST(Session, BlamesTheCallForSizesThatDoNotFitTogether) {
+  const ModelHandle model = Load(OpenPairModel());
+  const SessionHandle session = MakeSession(model.get());
+  const std::vector<float> numbers(6);
+  const std::vector<int64_t> a_shape = {2, 3}, b_shape = {2, 2};
+  const pleat_tensor a = Dense(numbers, a_shape), b = Dense(numbers, b_shape);
+  ASSERT_EQ(pleat_set_input(session.get(), 0, &a), PLEAT_OK);
+  ASSERT_EQ(pleat_set_input(session.get(), 1, &b), PLEAT_OK);
+  for (const bool prepare : {true, false}) {
+    EXPECT_EQ(prepare ? pleat_prepare(session.get()) : pleat_run(session.get(), nullptr),
+              PLEAT_INVALID_ARGUMENT);
+    EXPECT_STREQ(pleat_last_error()->rule, "SHAPE");
+    EXPECT_NE(std::strstr(pleat_last_error()->message, "a [2,3], b [2,2]: add (Binary)"), nullptr)
+        << pleat_last_error()->message;
+  }
+  ASSERT_EQ(pleat_set_input(session.get(), 1, &a), PLEAT_OK);
+  EXPECT_EQ(pleat_run(session.get(), nullptr), PLEAT_OK);
+}
+
 TEST(Session, RefusesPlansAboveItsMemory) {
   const ModelHandle model = Load(OpenModel());
   auto options = Sized<pleat_options>();

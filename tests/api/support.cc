@@ -72,8 +72,49 @@ std::string MakeIntegerModel() {
   return Bytes(std::move(graph));
 }
 
+std::string MakeOpenPairModel() {
+  Graph graph;
+  const Type open{ElementType::kFloat32, true, {kUnknownDim, kUnknownDim}};
+  const ValueId a = graph.AddValue("a", open), b = graph.AddValue("b", open);
+  const ValueId c = graph.AddValue("c");
+  graph.inputs = {a, b};
+  graph.outputs = {c};
+  graph.nodes.push_back(MakeNode("add", fb::BinaryT{}, {a, b}, {c}));
+  return Bytes(std::move(graph));
+}
+
+std::string MakeWinogradModel() {
+  Graph graph;
+  ValueId x = graph.AddValue("x", {ElementType::kFloat32, true, {1, 16, 16, 16}});
+  graph.inputs = {x};
+  for (const char* name : {"conv1", "conv2"}) {
+    std::vector<float> weights(16 * 16 * 3 * 3);
+    for (size_t i = 0; i < weights.size(); ++i) weights[i] = static_cast<float>(i % 19) / 90 - 0.1f;
+    const ValueId w =
+        graph.AddConstant(name + std::string("_w"), Tensor::Of<float>({16, 16, 3, 3}, weights));
+    const ValueId y = graph.AddValue(name + std::string("_y"));
+    fb::ConvT conv;
+    conv.window = std::make_unique<fb::WindowT>();
+    conv.window->kernel = {3, 3};
+    conv.window->pads = {1, 1, 1, 1};
+    conv.channels_last = true;
+    graph.nodes.push_back(MakeNode(name, std::move(conv), {x, w}, {y}));
+    x = y;
+  }
+  graph.outputs = {x};
+  return Bytes(std::move(graph));
+}
+
 }  // namespace
 
+const std::string& OpenPairModel() {
+  static const std::string bytes = MakeOpenPairModel();
+  return bytes;
+}
+const std::string& WinogradModel() {
+  static const std::string bytes = MakeWinogradModel();
+  return bytes;
+}
 const std::string& OpenModel() {
   static const std::string bytes = MakeOpenModel();
   return bytes;

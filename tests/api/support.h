@@ -17,6 +17,10 @@ const std::string& OpenModel();
 const std::string& ConvModel();
 // One input x int64[2] and y = x + x.
 const std::string& IntegerModel();
+// Inputs a and b float32[rows,columns], open, and c = a + b.
+const std::string& OpenPairModel();
+// One input x float32[1,16,16,16], channels last, and two 3x3 convolutions of 16 channels.
+const std::string& WinogradModel();
 
 struct Destroy {
   void operator()(pleat_model* model) const { pleat_model_destroy(model); }

@@ -175,7 +175,7 @@ class PackageTest(unittest.TestCase):
                 call()
             self.assertIsInstance(caught.exception, pleat.InvalidArgumentError)
             self.assertTrue(caught.exception.rule)
-        with self.assertRaisesRegex(pleat.Error, r"\[2,3\] and \[2,2\]"):
+        with self.assertRaisesRegex(pleat.InvalidArgumentError, r"\[2,3\] and \[2,2\]"):
             network(a, a[:, :2])
         np.testing.assert_array_equal(network(a, a)["sum"], a)
 
