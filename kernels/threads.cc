@@ -5,6 +5,10 @@
 #include <algorithm>
 #include <atomic>
 
+#if defined(__SANITIZE_THREAD__)
+#include <sanitizer/tsan_interface.h>
+#endif
+
 namespace pleat::kernels {
 
 struct ThreadPool::Impl {
@@ -43,11 +47,25 @@ struct Loop {
   void* context;
 };
 
+// pthreadpool hands loops over in ways that ThreadSanitizer does not see: it is told.
+void HandOver([[maybe_unused]] Loop* loop) {
+#if defined(__SANITIZE_THREAD__)
+  __tsan_release(loop);
+#endif
+}
+void TakeOver([[maybe_unused]] Loop* loop) {
+#if defined(__SANITIZE_THREAD__)
+  __tsan_acquire(loop);
+#endif
+}
+
 void RunSlot(void* argument, size_t slot) {
   auto* loop = static_cast<Loop*>(argument);
+  TakeOver(loop);
   for (size_t index; (index = loop->next.fetch_add(1, std::memory_order_relaxed)) < loop->count;) {
     loop->body(loop->context, index, slot);
   }
+  HandOver(loop);
 }
 
 }  // namespace
@@ -63,7 +81,9 @@ void ThreadPool::Run(size_t count, Body body, void* context) {
     impl_->run(impl_->callers_pool, slots, RunSlot, &loop);
     return;
   }
+  HandOver(&loop);
   pthreadpool_parallelize_1d(impl_->pool, RunSlot, &loop, slots, PTHREADPOOL_FLAG_YIELD_WORKERS);
+  TakeOver(&loop);
 }
 
 }  // namespace pleat::kernels
