@@ -13,14 +13,26 @@
 
 namespace pleat::converter {
 
+// What becomes of a BatchNormalization in training mode, which normalises with the mean and variance
+// of its own input.
+enum class TrainingMode {
+  kBatch,   // it runs as that
+  kFreeze,  // it becomes one of inference, with the statistics stored beside it
+  kError,   // the network is refused, naming each
+};
+
 struct ConvertOptions {
   // Sizes for graph inputs by name, replacing what the model declares; kUnknownDim leaves one open.
   std::map<std::string, runtime::Shape> input_shapes;
   // Folder that external data lives in; empty: a model with external data is refused.
   std::string folder;
-  bool fold = true;  // false: every affine step stays one of its own
-  // Stops after the pass of this name; empty: all of them run.
+  TrainingMode training = TrainingMode::kBatch;
+  bool fold = true;   // false: every affine step stays one of its own
+  bool merge = true;  // false: convolutions that are added up stay apart
+  // Stops after the pass of this name, or runs this one alone; empty: all of them run. Fails where
+  // no pass has the name.
   std::string stop_after;
+  std::string only_pass;
   // Called with the name and result of every stage when set.
   std::function<void(const std::string& stage, const runtime::Graph&)> on_stage;
 };

@@ -10,9 +10,22 @@ namespace {
 using runtime::Graph;
 using runtime::Result;
 
+// Fails, naming all of them, when a batch norm runs in training mode.
+runtime::Status RefuseTraining(const Graph& graph) {
+  std::string names;
+  for (const auto& norm : graph.batch_norms) {
+    if (norm.reason != "BN_TRAINING_MODE") continue;
+    names += (names.empty() ? "" : ", ") + norm.node;
+  }
+  if (names.empty()) return runtime::Status::Ok();
+  return runtime::Unsupported("batch norms in training mode, which --bn-training=error refuses: " +
+                              names);
+}
+
 Result<Graph> Import(std::unique_ptr<onnx::ModelProto> model, const ConvertOptions& options) {
   PLEAT_ASSIGN_OR_RETURN(Graph graph, Importer(*model, options).Run());
   model.reset();
+  if (options.training == TrainingMode::kError) PLEAT_RETURN_IF_ERROR(RefuseTraining(graph));
   PLEAT_RETURN_IF_ERROR(runtime::InferGraph(graph, /*evaluate=*/false));
   if (options.on_stage) options.on_stage("import", graph);
   return graph;

@@ -25,7 +25,9 @@ void Collect(const google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes,
 
 std::vector<SupportedOperator> SupportedOperators() {
   std::vector<SupportedOperator> operators;
-  for (const OperatorImport& import : AllImports()) operators.push_back({import.op, import.since});
+  for (const OperatorImport& import : AllImports()) {
+    operators.push_back({import.op, import.since, static_cast<int>(kNewestOpset)});
+  }
   std::sort(operators.begin(), operators.end(),
             [](const auto& a, const auto& b) { return a.name < b.name; });
   return operators;

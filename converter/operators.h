@@ -11,11 +11,20 @@ namespace pleat::converter {
 
 struct SupportedOperator {
   std::string name;
-  int since = 1;  // the first operator set whose form of it is read
+  int since = 1;  // the first and the last operator set whose form of it is read
+  int until = 1;
+};
+
+struct RefusedOperator {
+  std::string domain, name;  // name "*": all of the domain
+  std::string reason;        // "it ..." goes on so
 };
 
 // Of the default domain, by name.
 std::vector<SupportedOperator> SupportedOperators();
+
+// What is refused on purpose, in the order of the list.
+std::vector<RefusedOperator> RefusedOperators();
 
 // The operators of a model's nodes by name, those in subgraphs and local functions too; others than
 // ONNX's own as "domain.Name".

@@ -80,6 +80,8 @@ PLEAT_VECTOR_ACTIVATION(ReciprocalOf, hn::Div(hn::Set(d, 1.0f), x))
 PLEAT_VECTOR_ACTIVATION(FloorOf, hn::Floor(x))
 PLEAT_VECTOR_ACTIVATION(CeilOf, hn::Ceil(x))
 PLEAT_VECTOR_ACTIVATION(RoundOf, hn::Round(x))
+PLEAT_VECTOR_ACTIVATION(AffineOf, hn::MulAdd(x, hn::Set(d, a), hn::Set(d, b)))
+PLEAT_VECTOR_ACTIVATION(ScaledTanhOf, hn::Mul(Tanh(d, hn::Mul(x, hn::Set(d, b))), hn::Set(d, a)))
 #undef PLEAT_VECTOR_ACTIVATION
 
 // tanh(softplus(x)) = n / (n + 2) with n = exp(x) * (exp(x) + 2); both halves divided by exp(2x)
@@ -198,6 +200,10 @@ HWY_INLINE bool VisitActivation(const Activation& activation, const F& f) {
       return f(RoundOf{a, b}), true;
     case UnaryKind::kSign:
       return f(SignOf{}), true;
+    case UnaryKind::kAffine:
+      return f(AffineOf{a, b}), true;
+    case UnaryKind::kScaledTanh:
+      return f(ScaledTanhOf{a, b}), true;
     default:
       return false;
   }

@@ -111,6 +111,10 @@ double ApplyUnary(UnaryKind kind, double a, double b, double x) {
       return std::isinf(x) && (x < 0 ? a : b) != 0 ? 1 : 0;
     case UnaryKind::kBitwiseNot:
       return -1 - x;
+    case UnaryKind::kAffine:
+      return a * x + b;
+    case UnaryKind::kScaledTanh:
+      return a * std::tanh(b * x);
   }
   return x;
 }

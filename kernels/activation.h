@@ -53,8 +53,10 @@ enum class UnaryKind : uint8_t {
   kIsNaN = 41,  // float -> bool
   kIsInf = 42,  // float -> bool; a != 0: find -inf, b != 0: find +inf
   kBitwiseNot = 43,
+  kAffine = 44,      // a*x + b
+  kScaledTanh = 45,  // a * tanh(b*x)
 };
-inline constexpr int kUnaryKindCount = 44;
+inline constexpr int kUnaryKindCount = 46;
 
 // An activation with its parameters. NaN stays NaN in every one of them.
 struct Activation {

@@ -3,7 +3,8 @@
 //   y[n,o,m] = act(bias[m] + sum_{k,c} x[n, o*stride - pad_begin + k*dilation, g*C/G + c] *
 //   w[m,k,c]
 //                  + residual[n,o,m])
-// where x outside the image counts as 0 and g is the group of m (ONNX operator Conv).
+// where x outside the image counts as 0 and g is the group of m (ONNX operator Conv). With tap_bias
+// the sum has a further term tap_bias[m,k] for each k that reads inside the image.
 #ifndef PLEAT_KERNELS_CONV_H_
 #define PLEAT_KERNELS_CONV_H_
 
@@ -13,6 +14,7 @@
 #include "kernels/activation.h"
 #include "kernels/element_type.h"
 #include "kernels/kernel.h"
+#include "kernels/prologue.h"
 
 namespace pleat::kernels {
 
@@ -55,6 +57,10 @@ struct ConvProblem {
   bool has_bias = false;
   const void* bias = nullptr;  // [M]; null with has_bias: it comes with each run
   bool has_residual = false;   // laid out as y
+  // Constant [M][taps], or null: what each tap adds to the sum where it meets the image. Kernels
+  // other than the reference want the plain bias, if any, to be constant then.
+  const double* tap_bias = nullptr;
+  Prologue prologue;  // of x, by input channel
   Activation activation;
 
   SelectOptions select;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "kernels/bias_table.h"
 #include "kernels/conv_geometry.h"
 #include "kernels/depthwise.h"
 #include "kernels/epilogue.h"
@@ -18,6 +19,7 @@ class DepthwiseConv final : public Kernel {
       : p_(p),
         line_(BestDepthwise(p.kernel[2], p.stride[2], p.dilation[2])),
         epilogue_(p.activation),
+        table_(p, 1),
         in_(StridesOf(true, InPixels(p), p.in_channels, p.in_pixel_stride)),
         zeros_(static_cast<size_t>(p.in_channels), 0.0f) {
     if (p.weights != nullptr && p.weight_layout != WeightLayout::kTapsChannels) {
@@ -30,7 +32,9 @@ class DepthwiseConv final : public Kernel {
     const size_t weights = DynamicWeights() ? RoundUp(WeightCount() * sizeof(float)) : 0;
     return weights + ThreadBytes() * static_cast<size_t>(threads);
   }
-  size_t packed_bytes() const override { return packed_.size() * sizeof(float); }
+  size_t packed_bytes() const override {
+    return packed_.size() * sizeof(float) + table_.bytes();
+  }
 
   void Run(const Operands& operands) const override {
     auto taken = TakeOperands<float>(p_, operands);
@@ -122,6 +126,10 @@ class DepthwiseConv final : public Kernel {
     job.pad = p_.pad_begin[2];
     job.weight_step = static_cast<size_t>(p_.out_channels);
     if (taken.bias != nullptr) job.bias = taken.bias + first;
+    if (!table_.empty()) {
+      job.bias = table_.Line(od, oh) + first;
+      job.bias_offsets = table_.offsets();
+    }
     job.y = taken.y + pixel * y_step + part.begin;
     job.y_step = y_step;
     if (taken.residual != nullptr) {
@@ -144,6 +152,7 @@ class DepthwiseConv final : public Kernel {
   const ConvProblem p_;
   const DepthwiseFunction line_;
   const Epilogue epilogue_;
+  const BiasTable table_;
   const ImageStrides in_;
   const std::vector<float> zeros_;
   std::vector<float> packed_;
@@ -154,7 +163,8 @@ Refusal Refuse(const ConvProblem& p) {
   if (!p.channels_last) return "channels last only";
   if (p.in_channels != p.groups || p.out_channels != p.groups) return "not depthwise";
   if (p.groups == 1) return "a single channel";
-  return {};
+  if (p.prologue) return "reads its input as it is";
+  return RefuseTapBias(p);
 }
 
 }  // namespace

@@ -1,11 +1,13 @@
 // Convolution as a product whose rows are pointers into the image: no im2col copy. Pixels outside
 // the image point at a row of zeros. With few channels a whole row of the kernel is one run of
-// neighbouring floats; only where it hangs over the image's edge is the run copied.
+// neighbouring floats; only where it hangs over the image's edge is the run copied. With a prologue
+// the pixels of a block go through it into a copy that stays in the cache.
 #include <algorithm>
 #include <cstring>
 #include <vector>
 
 #include "hwy/aligned_allocator.h"
+#include "kernels/bias_table.h"
 #include "kernels/conv_geometry.h"
 #include "kernels/epilogue.h"
 #include "kernels/gemm.h"
@@ -24,12 +26,17 @@ size_t RoundUp(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 class DirectConv final : public Kernel {
  public:
-  explicit DirectConv(const ConvProblem& p) : p_(p), gemm_(BestGemm()), epilogue_(p.activation) {
+  explicit DirectConv(const ConvProblem& p)
+      : p_(p),
+        gemm_(BestGemm()),
+        epilogue_(p.activation),
+        table_(p, static_cast<size_t>(CeilDiv(p.out_channels / p.groups, kPanelWidth) *
+                                      kPanelWidth)) {
     inputs_ = p.in_channels / p.groups;
     outputs_ = p.out_channels / p.groups;
     panels_ = CeilDiv(outputs_, kPanelWidth);
     in_ = StridesOf(true, InPixels(p), p.in_channels, p.in_pixel_stride);
-    runs_ = p.groups == 1 && p.kernel[2] > 1 && p.dilation[2] == 1 &&
+    runs_ = !p.prologue && p.groups == 1 && p.kernel[2] > 1 && p.dilation[2] == 1 &&
             inputs_ * p.kernel[2] <= kMaxRun && in_.pixel == inputs_;
     taps_ = static_cast<size_t>(runs_ ? p.kernel[0] * p.kernel[1] : Taps(p));
     count_ = static_cast<size_t>(runs_ ? inputs_ * p.kernel[2] : inputs_);
@@ -45,9 +52,11 @@ class DirectConv final : public Kernel {
       bias_.resize(BiasCount());
       PadBias(static_cast<const float*>(p.bias), bias_.data());
     }
-    const int64_t pixel_bytes = 4 * p.in_channels *
-                                std::min(p.stride[0] * p.stride[1], p.kernel[0] * p.kernel[1]) *
-                                std::min(p.stride[2], p.kernel[2]);
+    const int64_t pixels =
+        p.prologue ? Taps(p)
+                   : std::min(p.stride[0] * p.stride[1], p.kernel[0] * p.kernel[1]) *
+                         std::min(p.stride[2], p.kernel[2]);
+    const int64_t pixel_bytes = 4 * p.in_channels * pixels;
     const size_t pointers = p.groups == 1 ? kBlockPointers : kGroupPointers;
     block_rows_ = std::min(kBlockBytes / static_cast<size_t>(std::max<int64_t>(1, pixel_bytes)),
                            pointers / std::max<size_t>(1, taps_));
@@ -55,14 +64,15 @@ class DirectConv final : public Kernel {
   }
 
   size_t scratch_bytes(int threads) const override {
-    size_t bytes = ThreadBytes() * static_cast<size_t>(threads);
+    size_t bytes = ThreadBytes() * static_cast<size_t>(threads) + ImageBytes(SplitFor(threads));
     if (DynamicBias()) bytes += RoundUp(BiasCount() * sizeof(float));
     if (DynamicWeights()) bytes += RoundUp(PackedCount() * sizeof(float));
     return bytes;
   }
 
   size_t packed_bytes() const override {
-    return (packed_ ? PackedCount() * sizeof(float) : 0) + bias_.size() * sizeof(float);
+    return (packed_ ? PackedCount() * sizeof(float) : 0) + bias_.size() * sizeof(float) +
+           table_.bytes();
   }
 
   void Run(const Operands& operands) const override {
@@ -81,15 +91,24 @@ class DirectConv final : public Kernel {
       job.weights = reinterpret_cast<const float*>(scratch);
       scratch += RoundUp(PackedCount() * sizeof(float));
     }
-    const auto m = static_cast<size_t>(p_.batch * OutPixels(p_));
+    const size_t m = Rows();
     const auto n = static_cast<size_t>(outputs_), groups = static_cast<size_t>(p_.groups);
     if (m == 0 || n == 0) return;
-    const double work = static_cast<double>(m) * static_cast<double>(groups * n * taps_ * count_);
-    // Columns are split, or groups where there are some.
-    const size_t unit = groups == 1 ? gemm_.columns : 1, across = groups == 1 ? n : groups;
-    const Split split =
-        SplitProduct(m, across, block_rows_, unit, work, operands.threads->threads());
-    const size_t units = (across + unit - 1) / unit;
+    const Split split = SplitFor(operands.threads->threads());
+    const size_t unit = SplitUnit(), units = (Across() + unit - 1) / unit;
+    if (const size_t bytes = ImageBytes(split); bytes > 0) {
+      auto* image = reinterpret_cast<float*>(scratch);
+      scratch += bytes;
+      operands.threads->ParallelFor(split.m_parts * 4, [&](size_t index, size_t slot) {
+        const Range rows = PartOf(m, split.m_parts * 4, index);
+        auto** pointers = reinterpret_cast<const float**>(scratch + slot * ThreadBytes());
+        FillRows(job.x, rows, pointers, nullptr);
+        for (size_t row = rows.begin; row < rows.end; ++row) {
+          Prepare(pointers[row - rows.begin], image + row * count_);
+        }
+      });
+      job.image = image;
+    }
     operands.threads->ParallelFor(split.m_parts * split.n_parts, [&](size_t index, size_t slot) {
       const Range rows = PartOf(m, split.m_parts, index / split.n_parts);
       const Range part = PartOf(units, split.n_parts, index % split.n_parts);
@@ -109,7 +128,34 @@ class DirectConv final : public Kernel {
     const float* bias;
     float* y;
     const float* residual;
+    const float* image = nullptr;  // [rows][count] behind the prologue, or null
   };
+
+  size_t Rows() const { return static_cast<size_t>(p_.batch * OutPixels(p_)); }
+  // Columns are split, or groups where there are some.
+  size_t SplitUnit() const { return p_.groups == 1 ? gemm_.columns : 1; }
+  size_t Across() const { return static_cast<size_t>(p_.groups == 1 ? outputs_ : p_.groups); }
+  Split SplitFor(int threads) const {
+    const auto all = static_cast<size_t>(p_.out_channels);
+    const double work = static_cast<double>(Rows()) * static_cast<double>(all * taps_ * count_);
+    return SplitProduct(Rows(), Across(), block_rows_, SplitUnit(), work, threads);
+  }
+  // Of a small image behind the prologue that several parts of the columns read.
+  size_t ImageBytes(const Split& split) const {
+    const bool shared = p_.prologue && split.n_parts > 1 && taps_ == 1 && p_.groups == 1;
+    return shared ? RoundUp(Rows() * count_ * sizeof(float)) : 0;
+  }
+
+  // A pixel behind the prologue; what is outside the image stays zero.
+  void Prepare(const float* from, float* to) const {
+    const auto channels = static_cast<size_t>(p_.in_channels);
+    if (from == zeros_.data()) {
+      std::fill_n(to, channels, 0.0f);
+      return;
+    }
+    prologue_(p_.prologue.activation, static_cast<const float*>(p_.prologue.scale),
+              static_cast<const float*>(p_.prologue.shift), from, to, channels);
+  }
 
   bool InPlace() const { return p_.weight_layout == WeightLayout::kPanels16; }
   bool DynamicWeights() const { return p_.weights == nullptr && !InPlace(); }
@@ -119,10 +165,14 @@ class DirectConv final : public Kernel {
   }
   size_t BiasCount() const { return static_cast<size_t>(p_.groups * panels_ * kPanelWidth); }
   size_t EdgeBytes() const {
+    if (p_.prologue) {
+      return RoundUp(block_rows_ * taps_ * static_cast<size_t>(p_.in_channels) * sizeof(float));
+    }
     return runs_ ? RoundUp(block_rows_ * taps_ * count_ * sizeof(float)) : 0;
   }
   size_t ThreadBytes() const {
-    return RoundUp(block_rows_ * taps_ * sizeof(const float*)) + EdgeBytes();
+    const size_t inits = table_.empty() ? 0 : block_rows_;
+    return RoundUp((block_rows_ * taps_ + inits) * sizeof(const float*)) + EdgeBytes();
   }
 
   void Pack(const float* from, float* panels) const {
@@ -151,13 +201,25 @@ class DirectConv final : public Kernel {
     const auto residual_step = static_cast<size_t>(residual_step_);
     auto** pointers = reinterpret_cast<const float**>(scratch);
     auto* edge = reinterpret_cast<float*>(scratch + ThreadBytes() - EdgeBytes());
-    FillRows(job.x, rows, pointers, edge);
+    if (job.image != nullptr) {
+      for (size_t row = rows.begin; row < rows.end; ++row) {
+        pointers[row - rows.begin] = job.image + row * count_;
+      }
+    } else {
+      FillRows(job.x, rows, pointers, edge);
+      if (p_.prologue) PrepareRows((rows.end - rows.begin) * taps_, pointers, edge);
+    }
     BlockJob block{};
     block.rows = pointers;
     block.row_count = rows.end - rows.begin;
     block.taps = taps_;
     block.count = count_;
     block.panel_step = panel_step_;
+    if (!table_.empty()) {
+      const float** inits = pointers + block_rows_ * taps_;
+      table_.FillRows(p_, rows, inits);
+      block.inits = inits;
+    }
     block.columns = columns.end - columns.begin;
     block.y_step = y_step;
     block.residual_step = residual_step;
@@ -169,6 +231,7 @@ class DirectConv final : public Kernel {
       block.offset = group * static_cast<size_t>(inputs_);
       block.panels = job.weights + first_panel * panel_step_;
       if (job.bias != nullptr) block.init = job.bias + first_panel * kPanelWidth;
+      block.init_offset = first_panel * kPanelWidth;
       block.y = job.y + rows.begin * y_step + channel;
       if (job.residual != nullptr) {
         block.residual = job.residual + rows.begin * residual_step + channel;
@@ -178,6 +241,15 @@ class DirectConv final : public Kernel {
     const size_t first = groups.begin * static_cast<size_t>(outputs_) + columns.begin;
     const size_t last = (groups.end - 1) * static_cast<size_t>(outputs_) + columns.end;
     epilogue_.Finish(job.y + rows.begin * y_step + first, block.row_count, last - first, y_step);
+  }
+
+  void PrepareRows(size_t count, const float** pointers, float* copies) const {
+    for (size_t i = 0; i < count; ++i) {
+      if (pointers[i] == zeros_.data()) continue;
+      Prepare(pointers[i], copies);
+      pointers[i] = copies;
+      copies += p_.in_channels;
+    }
   }
 
   // Pointers [taps][rows] for output pixels `rows` of all images.
@@ -265,7 +337,9 @@ class DirectConv final : public Kernel {
 
   const ConvProblem p_;
   const Gemm gemm_;
+  const PrologueFunction prologue_ = BestPrologue();
   const Epilogue epilogue_;
+  const BiasTable table_;
   int64_t inputs_, outputs_, panels_;  // of a group
   ImageStrides in_;
   bool runs_;
@@ -278,7 +352,7 @@ class DirectConv final : public Kernel {
 Refusal Refuse(const ConvProblem& p) {
   if (p.type != ElementType::kFloat32) return "float32 only";
   if (!p.channels_last) return "channels last only";
-  return {};
+  return RefuseTapBias(p);
 }
 
 }  // namespace

@@ -64,6 +64,25 @@ inline int64_t WeightIndex(const ConvTransposeProblem& p, WeightLayout, int64_t 
   return (input * outputs + m % outputs) * Taps(p) + tap;
 }
 
+// The input's coordinate along axis d that output o reads with the tap k, negative for none.
+inline int64_t SourceOf(const ConvProblem& p, int d, int64_t o, int64_t k) {
+  const int64_t i = o * p.stride[d] - p.pad_begin[d] + k * p.dilation[d];
+  return i < p.in[d] ? i : -1;
+}
+// The same for a transposed convolution: the input whose tap k lands on output o.
+inline int64_t SourceOf(const ConvTransposeProblem& p, int d, int64_t o, int64_t k) {
+  const int64_t place = o + p.pad_begin[d] - k * p.dilation[d];
+  if (place < 0 || place % p.stride[d] != 0) return -1;
+  return place / p.stride[d] < p.in[d] ? place / p.stride[d] : -1;
+}
+
+// Why kernels with a table of biases cannot make it; empty when they can or need none.
+template <class Problem>
+Refusal RefuseTapBias(const Problem& p) {
+  const bool computed = p.tap_bias != nullptr && p.has_bias && p.bias == nullptr;
+  return computed ? "adds taps' biases to a constant bias only" : Refusal();
+}
+
 // A run's operands by name: the constants of the problem, else what the caller brings.
 template <class T>
 struct ProductOperands {

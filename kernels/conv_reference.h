@@ -11,9 +11,8 @@
 
 namespace pleat::kernels {
 
-// Sums windows of weighted pixels. `Map` says which pixel a tap reads: along axis d, the output's
-// coordinate o and the tap's k give the input's coordinate, or a negative number for none.
-template <class T, class Problem, int64_t (*Map)(const Problem& p, int d, int64_t o, int64_t k)>
+// Sums windows of weighted pixels; SourceOf says which pixel a tap reads.
+template <class T, class Problem>
 class ReferenceWindows final : public Kernel {
  public:
   explicit ReferenceWindows(const Problem& problem) : p_(problem) {
@@ -65,6 +64,14 @@ class ReferenceWindows final : public Kernel {
     }
   }
 
+  double ValueOf(T x, int64_t channel) const {
+    if constexpr (requires { p_.prologue; }) {
+      if (p_.prologue) return ApplyPrologue<T>(p_.prologue, x, static_cast<size_t>(channel));
+    }
+    static_cast<void>(channel);
+    return x;
+  }
+
   void Row(int64_t row, const ProductOperands<T>& taken, const double* weights) const {
     const int64_t n = row / (p_.out[0] * p_.out[1]);
     const int64_t od = row / p_.out[1] % p_.out[0], oh = row % p_.out[1];
@@ -83,19 +90,24 @@ class ReferenceWindows final : public Kernel {
       const double* w = weights;
       for (int64_t g = 0; g < p_.groups; ++g) {
         for (int64_t m = 0; m < outputs; m += kPanelWidth) {
+          const int64_t here = std::min(kPanelWidth, outputs - m);
           double sums[kPanelWidth] = {};
           for (int64_t kd = 0; kd < p_.kernel[0]; ++kd) {
-            const int64_t id = Map(p_, 0, od, kd);
+            const int64_t id = SourceOf(p_, 0, od, kd);
             for (int64_t kh = 0; kh < p_.kernel[1]; ++kh) {
-              const int64_t ih = Map(p_, 1, oh, kh);
+              const int64_t ih = SourceOf(p_, 1, oh, kh);
               for (int64_t kw = 0; kw < p_.kernel[2]; ++kw) {
-                const int64_t iw = Map(p_, 2, ow, kw);
+                const int64_t iw = SourceOf(p_, 2, ow, kw);
                 if (id >= 0 && ih >= 0 && iw >= 0) {
+                  const int64_t tap = (kd * p_.kernel[1] + kh) * p_.kernel[2] + kw;
+                  for (int64_t i = 0; p_.tap_bias != nullptr && i < here; ++i) {
+                    sums[i] += p_.tap_bias[(g * outputs + m + i) * Taps(p_) + tap];
+                  }
                   const T* x = taken.x + n * xs.batch +
                                ((id * p_.in[1] + ih) * p_.in[2] + iw) * xs.pixel +
                                g * inputs * xs.channel;
                   for (int64_t c = 0; c < inputs; ++c) {
-                    const double value = x[c * xs.channel];
+                    const double value = ValueOf(x[c * xs.channel], g * inputs + c);
                     for (int i = 0; i < kPanelWidth; ++i) {
                       sums[i] += value * w[c * kPanelWidth + i];
                     }
@@ -105,7 +117,7 @@ class ReferenceWindows final : public Kernel {
               }
             }
           }
-          for (int64_t i = 0; i < std::min(kPanelWidth, outputs - m); ++i) {
+          for (int64_t i = 0; i < here; ++i) {
             const int64_t channel = g * outputs + m + i;
             double sum = sums[i];
             if (taken.bias != nullptr) sum += taken.bias[channel];

@@ -27,6 +27,7 @@ struct ConvTransposeProblem {
   const void* weights = nullptr;  // null: comes with each run
   bool has_bias = false;
   const void* bias = nullptr;  // null with has_bias: comes with each run
+  const double* tap_bias = nullptr;  // [M][taps], for each tap that brings a pixel
   Activation activation;
 
   SelectOptions select;

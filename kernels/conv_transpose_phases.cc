@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "hwy/aligned_allocator.h"
+#include "kernels/bias_table.h"
 #include "kernels/conv_geometry.h"
 #include "kernels/epilogue.h"
 #include "kernels/gemm.h"
@@ -42,6 +43,7 @@ class PhasedConvTranspose final : public Kernel {
         panels_((outputs_ + kPanelWidth - 1) / kPanelWidth),
         gemm_(BestGemm()),
         epilogue_(p.activation),
+        table_(p, panels_ * kPanelWidth),
         phases_{PhasesOf(p, 0), PhasesOf(p, 1), PhasesOf(p, 2)},
         zeros_(inputs_, 0.0f) {
     first_taps_.push_back(0);
@@ -71,7 +73,8 @@ class PhasedConvTranspose final : public Kernel {
     return bytes;
   }
   size_t packed_bytes() const override {
-    return (packed_ ? PackedCount() * sizeof(float) : 0) + bias_.size() * sizeof(float);
+    return (packed_ ? PackedCount() * sizeof(float) : 0) + bias_.size() * sizeof(float) +
+           table_.bytes();
   }
 
   void Run(const Operands& operands) const override {
@@ -121,9 +124,10 @@ class PhasedConvTranspose final : public Kernel {
   size_t TapCount() const { return BiasCount() * inputs_; }
   size_t PackedCount() const { return first_taps_.back() * TapCount(); }
   size_t ThreadBytes() const {
-    const size_t widest = static_cast<size_t>(CeilDiv(p_.out[2], p_.stride[2]));
-    return RoundUp(widest * most_taps_ * sizeof(const float*));
+    const size_t inits = table_.empty() ? 0 : WidestPhase();
+    return RoundUp((WidestPhase() * most_taps_ + inits) * sizeof(const float*));
   }
+  size_t WidestPhase() const { return static_cast<size_t>(CeilDiv(p_.out[2], p_.stride[2])); }
 
   void PadBias(const float* bias, float* padded) const {
     std::fill_n(padded, BiasCount(), 0.0f);
@@ -207,6 +211,14 @@ class PhasedConvTranspose final : public Kernel {
       block.panel_step = taps * inputs_ * kPanelWidth;
       block.panels = job.weights + first_taps_[phase] * TapCount() + panel * block.panel_step;
       if (job.bias != nullptr) block.init = job.bias + panel * kPanelWidth;
+      if (!table_.empty()) {
+        const float** inits = pointers + WidestPhase() * most_taps_;
+        for (int64_t i = 0; i < count; ++i) {
+          inits[i] = table_.Row(od, oh, first + i * p_.stride[2]);
+        }
+        block.inits = inits;
+        block.init_offset = panel * kPanelWidth;
+      }
       block.columns = columns.end - columns.begin;
       block.y = job.y + static_cast<size_t>(line * p_.out[2] + first) * all_outputs +
                 group * outputs_ + columns.begin;
@@ -222,6 +234,7 @@ class PhasedConvTranspose final : public Kernel {
   const size_t inputs_, outputs_, panels_;  // of a group
   const Gemm gemm_;
   const Epilogue epilogue_;
+  const BiasTable table_;
   const std::vector<PhaseTaps> phases_[3];
   std::vector<size_t> first_taps_;  // before each phase, and in all
   size_t most_taps_ = 0;
@@ -233,7 +246,7 @@ class PhasedConvTranspose final : public Kernel {
 Refusal Refuse(const ConvTransposeProblem& p) {
   if (p.type != ElementType::kFloat32) return "float32 only";
   if (!p.channels_last) return "channels last only";
-  return {};
+  return RefuseTapBias(p);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "hwy/aligned_allocator.h"
+#include "kernels/bias_table.h"
 #include "kernels/conv_geometry.h"
 #include "kernels/epilogue.h"
 #include "kernels/gemm.h"
@@ -44,6 +45,7 @@ class WinogradConv final : public Kernel {
         gemm_(BestGemm()),
         transforms_(BestWinograd(kOut)),
         epilogue_(p.activation),
+        table_(p, static_cast<size_t>(p.out_channels)),
         in_(StridesOf(true, InPixels(p), p.in_channels, p.in_pixel_stride)),
         zeros_(inputs_, 0.0f),
         filters_(hwy::AllocateAligned<float>(FilterCount() + 1)) {
@@ -55,7 +57,9 @@ class WinogradConv final : public Kernel {
     const Layout layout = LayoutFor(threads);
     return layout.shared_bytes + layout.thread_bytes * static_cast<size_t>(threads);
   }
-  size_t packed_bytes() const override { return FilterCount() * sizeof(float); }
+  size_t packed_bytes() const override {
+    return FilterCount() * sizeof(float) + table_.bytes();
+  }
 
   void Run(const Operands& operands) const override {
     const auto taken = TakeOperands<float>(p_, operands);
@@ -71,7 +75,8 @@ class WinogradConv final : public Kernel {
         auto* mine = slots + slot * layout.thread_bytes;
         auto* transformed = reinterpret_cast<float*>(mine);
         for (size_t tile = tiles.begin; tile < tiles.end; ++tile) {
-          TransformTile(taken.x, tile, transformed + (tile - tiles.begin) * inputs_, layout.tiles);
+          TransformTile(taken.x, tile, transformed + (tile - tiles.begin) * inputs_, layout.tiles,
+                        reinterpret_cast<float*>(mine + layout.pixels));
         }
         for (size_t column = 0; column < outputs_; column += kBlockColumns) {
           Multiply(taken, tiles, column, std::min(outputs_ - column, kBlockColumns), transformed,
@@ -81,8 +86,9 @@ class WinogradConv final : public Kernel {
       return;
     }
     auto* transformed = reinterpret_cast<float*>(shared);
-    threads.ParallelFor(tiles_, [&](size_t tile, size_t) {
-      TransformTile(taken.x, tile, transformed + tile * inputs_, layout.tiles);
+    threads.ParallelFor(tiles_, [&](size_t tile, size_t slot) {
+      TransformTile(taken.x, tile, transformed + tile * inputs_, layout.tiles,
+                    reinterpret_cast<float*>(slots + slot * layout.thread_bytes + layout.pixels));
     });
     const size_t blocks = (outputs_ + layout.columns - 1) / layout.columns;
     threads.ParallelFor(blocks * layout.tile_parts, [&](size_t index, size_t slot) {
@@ -103,7 +109,9 @@ class WinogradConv final : public Kernel {
     size_t tile_parts;
     size_t columns;  // in a block, at most
     size_t shared_bytes, thread_bytes;
-    size_t products, rows;  // places of products and row pointers in a thread's memory
+    // Places of products, row pointers, a tile of biases and one of pixels behind the prologue in a
+    // thread's memory.
+    size_t products, rows, biases, pixels;
   };
 
   Layout LayoutFor(int threads) const {
@@ -127,7 +135,11 @@ class WinogradConv final : public Kernel {
     layout.shared_bytes = layout.shared ? transformed : 0;
     layout.products = layout.shared ? 0 : transformed;
     layout.rows = layout.products + RoundUp(kPoints * (most * columns + kSkew) * sizeof(float));
-    layout.thread_bytes = layout.rows + RoundUp(most * sizeof(const float*));
+    layout.biases = layout.rows + RoundUp(most * sizeof(const float*));
+    const size_t biases = table_.empty() ? 0 : kOut * kOut * columns;
+    layout.pixels = layout.biases + RoundUp(biases * sizeof(float));
+    const size_t pixels = p_.prologue ? kPoints * inputs_ : 0;
+    layout.thread_bytes = layout.pixels + RoundUp(pixels * sizeof(float));
     return layout;
   }
 
@@ -161,7 +173,8 @@ class WinogradConv final : public Kernel {
             index % tiles_x_ * static_cast<int64_t>(kOut)};
   }
 
-  void TransformTile(const float* x, size_t tile, float* transformed, size_t block_tiles) const {
+  void TransformTile(const float* x, size_t tile, float* transformed, size_t block_tiles,
+                     float* copies) const {
     const Place place = PlaceOf(tile);
     const float* image = x + place.image * p_.in[1] * p_.in[2] * in_.pixel;
     const float* pixels[kPoints];
@@ -170,6 +183,11 @@ class WinogradConv final : public Kernel {
       const int64_t column = place.x - p_.pad_begin[2] + static_cast<int64_t>(i % kIn);
       const bool inside = row >= 0 && row < p_.in[1] && column >= 0 && column < p_.in[2];
       pixels[i] = inside ? image + (row * p_.in[2] + column) * in_.pixel : zeros_.data();
+      if (!p_.prologue || !inside) continue;
+      prologue_(p_.prologue.activation, static_cast<const float*>(p_.prologue.scale),
+                static_cast<const float*>(p_.prologue.shift), pixels[i], copies, inputs_);
+      pixels[i] = copies;
+      copies += inputs_;
     }
     transforms_.input(pixels, inputs_, transformed, PointStep(block_tiles));
   }
@@ -222,11 +240,46 @@ class WinogradConv final : public Kernel {
       }
       out.rows = std::min(kOut, static_cast<size_t>(p_.out[1] - place.y));
       out.columns = std::min(kOut, static_cast<size_t>(p_.out[2] - place.x));
-      transforms_.output(out);
+      auto* sums = reinterpret_cast<float*>(memory + layout.biases);
+      transforms_.output(table_.empty() ? out : WithBias(place, column, out, sums));
       for (size_t row = 0; row < out.rows; ++row) {
         epilogue_.Finish(out.y + row * out.y_line, out.columns, columns, out.y_pixel);
       }
     }
+  }
+
+  // The tile with its bias from the table. Where its pixels have several, these go with the
+  // residual, in `sums`.
+  WinogradOutput WithBias(const Place& place, size_t column, WinogradOutput tile,
+                          float* sums) const {
+    const auto row_of = [&](size_t r, size_t c) {
+      return table_.Row(place.image % p_.out[0], place.y + static_cast<int64_t>(r),
+                        place.x + static_cast<int64_t>(c)) +
+             column;
+    };
+    tile.bias = row_of(0, 0);
+    bool same = true;
+    for (size_t r = 0; r < tile.rows; ++r) {
+      for (size_t c = 0; c < tile.columns; ++c) same = same && row_of(r, c) == tile.bias;
+    }
+    if (same) return tile;
+    for (size_t r = 0; r < tile.rows; ++r) {
+      for (size_t c = 0; c < tile.columns; ++c) {
+        const float* bias = row_of(r, c);
+        float* to = sums + (r * kOut + c) * tile.channels;
+        if (tile.residual == nullptr) {
+          std::copy_n(bias, tile.channels, to);
+          continue;
+        }
+        const float* from = tile.residual + r * tile.residual_line + c * tile.residual_pixel;
+        for (size_t i = 0; i < tile.channels; ++i) to[i] = bias[i] + from[i];
+      }
+    }
+    tile.bias = nullptr;
+    tile.residual = sums;
+    tile.residual_pixel = tile.channels;
+    tile.residual_line = kOut * tile.channels;
+    return tile;
   }
 
   size_t StepOr(int64_t step) const { return step == 0 ? outputs_ : static_cast<size_t>(step); }
@@ -237,7 +290,9 @@ class WinogradConv final : public Kernel {
   const size_t tiles_, block_tiles_;
   const Gemm gemm_;
   const WinogradTransforms transforms_;
+  const PrologueFunction prologue_ = BestPrologue();
   const Epilogue epilogue_;
+  const BiasTable table_;
   const ImageStrides in_;
   const std::vector<float> zeros_;
   hwy::AlignedFreeUniquePtr<float[]> filters_;
@@ -268,6 +323,7 @@ Refusal Refuse(const ConvProblem& p) {
   }
   if (p.pad_begin[0] != 0 || p.pad_end[0] != 0) return "no padding in depth";
   if (p.select.exact) return "the sums' own terms are asked for";
+  if (Refusal refusal = RefuseTapBias(p); !refusal.empty()) return refusal;
   if (p.select.only != nullptr) return {};
   if (p.select.low_memory) return "transformed filters take more memory";
   if (p.in_channels < 8 || p.out_channels < 8) return "too few channels";

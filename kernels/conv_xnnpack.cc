@@ -32,6 +32,7 @@ template <class Problem>
 Refusal RefuseImages(const Problem& p) {
   if (p.type != ElementType::kFloat32) return "computes float32 only";
   if (!p.channels_last) return "wants channels last";
+  if (p.tap_bias != nullptr) return "adds one bias everywhere";
   if (p.in[0] != 1 || p.out[0] != 1 || p.kernel[0] != 1 || p.pad_begin[0] != 0) {
     return "has no third spatial dimension";
   }
@@ -49,6 +50,7 @@ Refusal RefuseImages(const Problem& p) {
 
 Refusal Refuse(const ConvProblem& p) {
   if (p.has_residual) return "adds no residual";
+  if (p.prologue) return "reads its input as it is";
   if (p.in_pixel_stride != 0 || p.out_pixel_stride != 0) return "wants densely packed pixels";
   if (p.pad_end[0] != 0) return "has no third spatial dimension";
   return RefuseImages(p);

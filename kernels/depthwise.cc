@@ -56,9 +56,18 @@ HWY_INLINE void Finish(const Place& place, size_t c, size_t count, V (&sums)[kPi
   }
 }
 
-template <bool kWhole>
-HWY_INLINE V Bias(const DepthwiseLine& line, size_t c, size_t count) {
-  return line.bias == nullptr ? hn::Zero(Tag()) : LoadSome<kWhole>(line.bias + c, count);
+template <size_t kPixels, bool kWhole>
+HWY_INLINE void StartFromBias(const Place& place, size_t c, size_t count, V (&sums)[kPixels]) {
+  const DepthwiseLine& line = place.line;
+  const V bias = line.bias == nullptr ? hn::Zero(Tag()) : LoadSome<kWhole>(line.bias + c, count);
+  HWY_UNROLL(8)
+  for (size_t i = 0; i < kPixels; ++i) sums[i] = bias;
+  if (line.bias_offsets == nullptr) return;
+  const size_t* offsets = line.bias_offsets + place.first;
+  HWY_UNROLL(8)
+  for (size_t i = 0; i < kPixels; ++i) {
+    if (i < place.pixels) sums[i] = LoadSome<kWhole>(line.bias + offsets[i] + c, count);
+  }
 }
 
 const float* PixelOrZeros(const DepthwiseLine& line, size_t r, int64_t column) {
@@ -73,8 +82,7 @@ struct AnyGroup {
   static HWY_INLINE void Window(const Place& place, size_t c, size_t count) {
     const DepthwiseLine& line = place.line;
     V sums[kPixels];
-    HWY_UNROLL(4)
-    for (size_t i = 0; i < kPixels; ++i) sums[i] = Bias<kWhole>(line, c, count);
+    StartFromBias<kPixels, kWhole>(place, c, count, sums);
     const float* const* pointers = line.pointers;
     for (size_t r = 0; r < line.line_count; ++r) {
       const float* weights = line.weights[r] + c;
@@ -117,8 +125,7 @@ struct SharedGroup {
   static HWY_INLINE void Window(const Place& place, int64_t column, size_t c) {
     const DepthwiseLine& line = place.line;
     V sums[kPixels];
-    HWY_UNROLL(8)
-    for (size_t i = 0; i < kPixels; ++i) sums[i] = Bias<true>(line, c, kLanes);
+    StartFromBias<kPixels, true>(place, c, kLanes, sums);
     for (size_t r = 0; r < line.line_count; ++r) {
       V w[kKernel];
       HWY_UNROLL(7)

@@ -22,6 +22,7 @@ struct DepthwiseLine {
   int64_t kernel, stride, dilation, pad;
   size_t weight_step;
   const float* bias;  // or null
+  const size_t* bias_offsets;  // of each output pixel's bias from `bias`; null: all have the same
   float* y;
   size_t y_step;
   const float* residual;  // or null

@@ -51,6 +51,8 @@ struct TileJob {
   size_t panel_step;
   size_t lane;        // first output of the tile, counted from the start of `panels`
   const float* init;  // as wide as the tile, or null
+  const float* const* inits;
+  size_t init_offset;
   float* y;
   size_t y_step;
   const float* residual;
@@ -177,6 +179,14 @@ void Tiles(const TileJob& job) {
       HWY_UNROLL(8)
       for (size_t r = 0; r < kRows; ++r) sums[r][v] = init;
     }
+    if (job.inits != nullptr) {
+      HWY_UNROLL(8)
+      for (size_t r = 0; r < kRows; ++r) {
+        const float* init = job.inits[tile * kRows + r] + job.init_offset + job.lane;
+        HWY_UNROLL(4)
+        for (size_t v = 0; v < kVectors; ++v) sums[r][v] = hn::LoadU(d, init + v * L);
+      }
+    }
     const float* const* taps = job.rows + tile * kRows;
     size_t left = job.chain;
     bool first_chain = true;
@@ -226,9 +236,11 @@ void Row(const TileJob& job) {
   for (size_t p = 0; p < kPanels; ++p) {
     weights[p] = job.panels + (job.lane / kPanelLanes + p) * job.panel_step;
   }
+  const float* init =
+      job.inits == nullptr ? job.init : job.inits[0] + job.init_offset + job.lane;
   HWY_UNROLL(8)
   for (size_t v = 0; v < kVectors; ++v) {
-    sums[0][v] = job.init == nullptr ? hn::Zero(d) : hn::LoadU(d, job.init + v * L);
+    sums[0][v] = init == nullptr ? hn::Zero(d) : hn::LoadU(d, init + v * L);
   }
   size_t left = job.chain, step = 0;
   bool first_chain = true;
@@ -321,6 +333,8 @@ void MultiplyBlock(const BlockJob& job) {
   tile.panel_step = job.panel_step;
   tile.y_step = job.y_step;
   tile.residual_step = job.residual_step;
+  tile.inits = job.inits;
+  tile.init_offset = job.init_offset;
   tile.low = job.low;
   tile.high = job.high;
   if (job.row_count == 0) return;
@@ -351,6 +365,7 @@ void MultiplyBlock(const BlockJob& job) {
       tile.tiles = high ? higher : tiles - higher;
       if (tile.tiles == 0) continue;
       tile.rows = job.rows + row;
+      if (job.inits != nullptr) tile.inits = job.inits + row;
       tile.y = job.y + row * job.y_step + column;
       if (job.residual != nullptr) {
         tile.residual = job.residual + row * job.residual_step + column;

@@ -28,6 +28,9 @@ struct BlockJob {
   size_t panel_step;
   const float* next_panels;  // those a later block will read, to be fetched meanwhile; or null
   const float* init;         // whole panels long, or null
+  // When not null, row r starts from inits[r] + init_offset instead.
+  const float* const* inits;
+  size_t init_offset;
   size_t columns;
   float* y;
   size_t y_step;

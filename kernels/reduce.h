@@ -8,6 +8,7 @@
 
 #include "kernels/element_type.h"
 #include "kernels/kernel.h"
+#include "kernels/prologue.h"
 
 namespace pleat::kernels {
 
@@ -37,6 +38,9 @@ struct ReduceProblem {
   int rank = 0;
   int64_t sizes[kMaxRank] = {};
   bool first_reduced = false;  // axis 0 is reduced, axis 1 is kept, ...; else the other way round
+  // Of x, float32 or float64, by channels: x's last axis, which is kept. For sums and means.
+  Prologue prologue;
+  int64_t channels = 1;
 
   SelectOptions select;
 

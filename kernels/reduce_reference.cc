@@ -46,7 +46,11 @@ class ReduceReference final : public Kernel {
     const T* x = static_cast<const T*>(operands.inputs[0]);
     T* y = static_cast<T*>(operands.outputs[0]);
     ForRanges(*operands.threads, p_.Outputs(), 1, [&](int64_t begin, int64_t end, size_t) {
-      for (int64_t i = begin; i < end; ++i) y[i] = Reduce(x + OffsetOf(i, false));
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t offset = OffsetOf(i, false);
+        y[i] = p_.prologue ? OfPrologue(x + offset, offset % p_.channels)
+                           : Reduce(x + offset);
+      }
     });
   }
 
@@ -60,6 +64,15 @@ class ReduceReference final : public Kernel {
       index /= p_.sizes[axis];
     }
     return offset;
+  }
+
+  // A sum or mean of what the prologue makes of one channel.
+  T OfPrologue(const T* x, int64_t channel) const {
+    const double sum = Sum(x, [&](double v) {
+      return ApplyPrologue<T>(p_.prologue, v, static_cast<size_t>(channel));
+    });
+    const auto terms = static_cast<double>(p_.Terms());
+    return FromDouble<T>(p_.kind == ReduceKind::kMean ? sum / terms : sum);
   }
 
   template <class F>

@@ -232,11 +232,18 @@ namespace {
 class ReduceVector final : public Kernel {
  public:
   explicit ReduceVector(const ReduceProblem& p)
-      : kind_(p.kind), terms_(p.Terms()), reduce_(HWY_DYNAMIC_DISPATCH(ChooseReduction)()) {
+      : kind_(p.kind),
+        terms_(p.Terms()),
+        prologue_(p.prologue),
+        reduce_(HWY_DYNAMIC_DISPATCH(ChooseReduction)()) {
     int axis = 0;
     if (axis < p.rank && !p.Reduced(axis)) outer_ = p.sizes[axis++];
     if (axis < p.rank) ++axis;
     if (axis < p.rank) inner_ = p.sizes[axis];
+  }
+
+  size_t scratch_bytes(int threads) const override {
+    return prologue_ ? kChunk * kColumns * sizeof(float) * static_cast<size_t>(threads) : 0;
   }
 
   void Run(const Operands& operands) const override {
@@ -252,10 +259,17 @@ class ReduceVector final : public Kernel {
     const int64_t blocks = (inner_ + kColumns - 1) / kColumns;
     ForRanges(*operands.threads, outer_ * blocks,
               kGrain / (std::max<int64_t>(terms_, 1) * kColumns),
-              [&](int64_t begin, int64_t end, size_t) {
+              [&](int64_t begin, int64_t end, size_t slot) {
                 for (int64_t i = begin; i < end; ++i) {
                   const int64_t outer = i / blocks;
                   const int64_t column = i % blocks * kColumns;
+                  if (prologue_) {
+                    auto* copies = static_cast<float*>(operands.scratch) +
+                                   slot * static_cast<size_t>(kChunk * kColumns);
+                    OfPrologue(x + outer * terms_ * inner_ + column, column, copies,
+                               y + outer * inner_ + column);
+                    continue;
+                  }
                   reduce_(kind_, x + outer * terms_ * inner_ + column, terms_, inner_,
                           std::min(kColumns, inner_ - column), y + outer * inner_ + column);
                 }
@@ -263,10 +277,33 @@ class ReduceVector final : public Kernel {
   }
 
  private:
+  // The sum or mean of columns from `column` on, a few terms at a time through the prologue.
+  void OfPrologue(const float* x, int64_t column, float* copies, float* y) const {
+    const int64_t count = std::min(kColumns, inner_ - column);
+    const auto width = static_cast<size_t>(count);
+    std::fill_n(y, count, 0.0f);
+    float sums[kColumns];
+    for (int64_t t = 0; t < terms_; t += kChunk) {
+      const int64_t terms = std::min(kChunk, terms_ - t);
+      for (int64_t i = 0; i < terms; ++i) {
+        run_(prologue_.activation, static_cast<const float*>(prologue_.scale) + column,
+             static_cast<const float*>(prologue_.shift) + column, x + (t + i) * inner_,
+             copies + i * count, width);
+      }
+      reduce_(ReduceKind::kSum, copies, terms, count, count, sums);
+      for (int64_t i = 0; i < count; ++i) y[i] += sums[i];
+    }
+    if (kind_ != ReduceKind::kMean) return;
+    for (int64_t i = 0; i < count; ++i) y[i] /= static_cast<float>(terms_);
+  }
+
   static constexpr int64_t kGrain = 32768;  // terms
+  static constexpr int64_t kChunk = 64;     // terms that go through the prologue at a time
   static constexpr int64_t kColumns = 64;   // results that one thread makes side by side
   const ReduceKind kind_;
   const int64_t terms_;
+  const Prologue prologue_;
+  const PrologueFunction run_ = BestPrologue();
   int64_t outer_ = 1;
   int64_t inner_ = 1;
   void (*const reduce_)(ReduceKind, const float*, int64_t, int64_t, int64_t, float*);
@@ -280,6 +317,9 @@ Refusal Refuse(const ReduceProblem& p) {
   }
   if (p.rank > (p.first_reduced ? 2 : 3)) return "the reduced axes are not neighbours";
   if (p.Terms() == 0) return "no terms";
+  const bool channels_last =
+      p.rank > 1 && !p.Reduced(p.rank - 1) && p.sizes[p.rank - 1] == p.channels;
+  if (p.prologue && !channels_last) return "a prologue wants channels innermost";
   return {};
 }
 

@@ -12,6 +12,7 @@
 #include "hwy/highway.h"
 #include "kernels/activation-inl.h"
 #include "kernels/cast.h"
+#include "kernels/prologue.h"
 #include "kernels/split.h"
 #include "kernels/tail-inl.h"
 #include "kernels/unary.h"
@@ -136,6 +137,8 @@ class ScaleShiftVector : public Kernel {
 };
 
 }  // namespace
+
+PrologueFunction BestPrologue() { return HWY_DYNAMIC_DISPATCH(ScaleChannels); }
 
 Refusal RefuseScaleShiftVector(const ScaleShiftProblem& problem) {
   if (problem.type != ElementType::kFloat32) return "float32 only";

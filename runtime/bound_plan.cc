@@ -17,7 +17,8 @@ void BoundPlan::Bind(const Graph& graph, std::byte* to) {
       continue;
     }
     output_of[static_cast<size_t>(place.root)] = static_cast<int>(o);
-    direct[o] = true;
+    // What is left to the run reads values where the arena has them.
+    direct[o] = plan->deferred.empty();
   }
   const auto output_in = [&](const Place& place) {
     return place.kind == Place::Kind::kArena ? output_of[static_cast<size_t>(place.root)] : -1;

@@ -194,6 +194,11 @@ pleat_code pleat_get_output(pleat_session* session, size_t index, pleat_tensor* 
       }
       const ValueId id = session->session.model().graph().outputs[index];
       const Type& type = session->prepared->types[static_cast<size_t>(id)];
+      if (!type.Known()) {
+        return InvalidArgument("the size of output " + std::to_string(index) +
+                                   " depends on the data: it is known after a run",
+                               "NOT_RUN");
+      }
       filled.element = static_cast<pleat_element>(type.element);
       shape = type.shape;
     }

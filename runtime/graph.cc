@@ -95,9 +95,23 @@ namespace {
 
 std::string Where(const Node& node) { return node.name + " (" + node.OpName() + ")"; }
 
-}  // namespace
+Status CheckGraph(const Graph& graph, int depth);
 
-Status CheckGraph(const Graph& graph) {
+Status CheckSubgraphs(const Node& node, int depth) {
+  if (node.subgraphs.empty()) return Status::Ok();
+  const bool runs_them = node.op.type == fb::Op::If || node.op.type == fb::Op::Loop ||
+                         node.op.type == fb::Op::Scan;
+  if (!runs_them) return InvalidModel("an operator without subgraphs has some");
+  if (depth >= kMaxSubgraphDepth) {
+    return LimitExceeded("subgraphs lie more than " + std::to_string(kMaxSubgraphDepth) + " deep");
+  }
+  for (const Graph& subgraph : node.subgraphs) {
+    PLEAT_RETURN_IF_ERROR(CheckGraph(subgraph, depth + 1));
+  }
+  return Status::Ok();
+}
+
+Status CheckGraph(const Graph& graph, int depth) {
   const int count = static_cast<int>(graph.values.size());
   const auto in_range = [&](ValueId id) { return id >= 0 && id < count; };
   std::vector<char> made(graph.values.size(), 0);
@@ -140,6 +154,7 @@ Status CheckGraph(const Graph& graph) {
       }
     }
     if (node.outputs.empty()) return InvalidModel(Where(node) + ": no outputs");
+    PLEAT_RETURN_IF_ERROR(CheckSubgraphs(node, depth).In(Where(node)));
     for (ValueId id : node.outputs) {
       if (id == kNoValue) continue;
       if (!in_range(id)) return InvalidModel(Where(node) + ": an output names no value");
@@ -160,5 +175,9 @@ Status CheckGraph(const Graph& graph) {
   }
   return Status::Ok();
 }
+
+}  // namespace
+
+Status CheckGraph(const Graph& graph) { return CheckGraph(graph, 0); }
 
 }  // namespace pleat::runtime

@@ -26,12 +26,16 @@ struct Value {
   std::optional<Tensor> constant;
 };
 
+struct Graph;
+
 struct Node {
   std::string name;
   fb::OpUnion op;
   std::vector<ValueId> inputs;
   std::vector<ValueId> outputs;
   std::vector<std::string> sources;  // the ONNX nodes this one stands for
+  // What If, Loop and Scan run; empty for all other operators. See pleat.fbs for what goes in.
+  std::vector<Graph> subgraphs;
 
   // The fields when the operator is T (e.g. As<fb::ConvT>()), else null.
   template <class T>
@@ -59,6 +63,9 @@ Node MakeNode(std::string name, T fields, std::vector<ValueId> inputs,
   return node;
 }
 
+// Subgraphs may lie so deep in one another.
+inline constexpr int kMaxSubgraphDepth = 32;
+
 struct Graph {
   std::string name;
   std::string producer;
@@ -84,7 +91,8 @@ struct Graph {
 };
 
 // Fails, naming the place, unless: ids are in range, every value has one maker and is made before
-// it is read, names of inputs and outputs are unique, constants match their types.
+// it is read, names of inputs and outputs are unique, constants match their types; and the same for
+// every subgraph.
 Status CheckGraph(const Graph& graph);
 
 // One line a node, as people read it:

@@ -4,7 +4,9 @@
 
 namespace pleat::runtime {
 
-std::string GraphText(const Graph& graph) {
+namespace {
+
+std::string IndentedText(const Graph& graph, const std::string& indent) {
   std::ostringstream text;
   const auto name = [&](ValueId id) {
     return id == kNoValue ? std::string("_") : "%" + graph.values[static_cast<size_t>(id)].name;
@@ -20,13 +22,18 @@ std::string GraphText(const Graph& graph) {
     }
     return result;
   };
-  text << "graph " << graph.name << "(" << list(graph.inputs, true) << ")\n";
+  text << indent << "graph " << graph.name << "(" << list(graph.inputs, true) << ")\n";
   for (const Node& node : graph.nodes) {
-    text << "  " << list(node.outputs, true) << " = " << node.OpName() << "("
+    text << indent << "  " << list(node.outputs, true) << " = " << node.OpName() << "("
          << list(node.inputs, false) << ")\n";
+    for (const Graph& subgraph : node.subgraphs) text << IndentedText(subgraph, indent + "    ");
   }
-  text << "  return " << list(graph.outputs, false) << "\n";
+  text << indent << "  return " << list(graph.outputs, false) << "\n";
   return text.str();
 }
+
+}  // namespace
+
+std::string GraphText(const Graph& graph) { return IndentedText(graph, ""); }
 
 }  // namespace pleat::runtime

@@ -33,9 +33,13 @@ Status InferGraph(Graph& graph, bool evaluate) {
     }
     std::vector<Type> outputs(node.outputs.size());
     std::vector<Tensor> values(node.outputs.size());
+    for (Graph& subgraph : node.subgraphs) {
+      PLEAT_RETURN_IF_ERROR(InferGraph(subgraph, evaluate).In(where));
+    }
     InferContext context{node, types, known, outputs, values};
     PLEAT_RETURN_IF_ERROR(RuleOf(node.op.type).infer(context).In(where));
-    if (evaluate && all_known && values[0].empty() && SmallAndKnown(outputs)) {
+    if (evaluate && all_known && values[0].empty() && node.subgraphs.empty() &&
+        SmallAndKnown(outputs)) {
       Result<std::vector<Tensor>> result = EvaluateNode(node, known);
       if (!result.ok()) return result.status().In(where);
       values = std::move(result).value();
@@ -80,6 +84,7 @@ Graph PromoteToDouble(const Graph& graph) {
     if (value.constant) value.constant = Cast(*value.constant, value.type.element);
   }
   for (Node& node : result.nodes) {
+    for (Graph& subgraph : node.subgraphs) subgraph = PromoteToDouble(subgraph);
     if (auto* cast = node.As<fb::CastT>()) {
       cast->to = static_cast<uint8_t>(promoted(static_cast<ElementType>(cast->to)));
     }

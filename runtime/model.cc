@@ -8,6 +8,17 @@ namespace {
 
 Status OutOfMemory() { return {StatusCode::kOutOfMemory, "out of memory while loading a model"}; }
 
+size_t ConstantBytes(const Graph& graph) {
+  size_t bytes = 0;
+  for (const Value& value : graph.values) {
+    if (value.constant) bytes += value.constant->bytes();
+  }
+  for (const Node& node : graph.nodes) {
+    for (const Graph& subgraph : node.subgraphs) bytes += ConstantBytes(subgraph);
+  }
+  return bytes;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const Model>> Model::Load(const std::string& path) try {
@@ -43,12 +54,6 @@ Result<std::shared_ptr<const Model>> Model::FromGraph(Graph graph) {
   return std::shared_ptr<const Model>(std::move(model));
 }
 
-size_t Model::weight_bytes() const {
-  size_t bytes = 0;
-  for (const Value& value : graph_.values) {
-    if (value.constant) bytes += value.constant->bytes();
-  }
-  return bytes;
-}
+size_t Model::weight_bytes() const { return ConstantBytes(graph_); }
 
 }  // namespace pleat::runtime

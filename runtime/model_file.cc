@@ -44,16 +44,20 @@ bool LooksLikeModelFile(std::span<const std::byte> bytes) {
   return bytes.size() >= sizeof(kMagic) && std::memcmp(bytes.data(), kMagic, sizeof(kMagic)) == 0;
 }
 
-std::string SerializeGraph(const Graph& graph) {
-  fb::GraphT file;
-  file.name = graph.name;
-  file.producer = graph.producer;
-  file.inputs = graph.inputs;
-  file.outputs = graph.outputs;
+namespace {
+
+// The graph as the file has it. Constants are appended to `weights` in the order of their places:
+// the graph's own first, then those of its nodes' subgraphs.
+std::unique_ptr<fb::GraphT> FileGraph(const Graph& graph, size_t* weight_bytes,
+                                      std::vector<const Tensor*>* weights) {
+  auto file = std::make_unique<fb::GraphT>();
+  file->name = graph.name;
+  file->producer = graph.producer;
+  file->inputs = graph.inputs;
+  file->outputs = graph.outputs;
   for (const fb::BatchNormT& record : graph.batch_norms) {
-    file.batch_norms.push_back(std::make_unique<fb::BatchNormT>(record));
+    file->batch_norms.push_back(std::make_unique<fb::BatchNormT>(record));
   }
-  size_t weight_bytes = 0;
   for (const Value& value : graph.values) {
     auto entry = std::make_unique<fb::ValueT>();
     entry->name = value.name;
@@ -63,11 +67,12 @@ std::string SerializeGraph(const Graph& graph) {
     entry->symbols = value.symbols;
     if (value.constant) {
       entry->constant = true;
-      entry->data_offset = weight_bytes;
+      entry->data_offset = *weight_bytes;
       entry->data_bytes = value.constant->bytes();
-      weight_bytes += Padded(value.constant->bytes());
+      *weight_bytes += Padded(value.constant->bytes());
+      weights->push_back(&*value.constant);
     }
-    file.values.push_back(std::move(entry));
+    file->values.push_back(std::move(entry));
   }
   for (const Node& node : graph.nodes) {
     auto entry = std::make_unique<fb::NodeT>();
@@ -76,19 +81,30 @@ std::string SerializeGraph(const Graph& graph) {
     entry->inputs = node.inputs;
     entry->outputs = node.outputs;
     entry->sources = node.sources;
-    file.nodes.push_back(std::move(entry));
+    for (const Graph& subgraph : node.subgraphs) {
+      entry->subgraphs.push_back(FileGraph(subgraph, weight_bytes, weights));
+    }
+    file->nodes.push_back(std::move(entry));
   }
+  return file;
+}
+
+}  // namespace
+
+std::string SerializeGraph(const Graph& graph) {
+  size_t weight_bytes = 0;
+  std::vector<const Tensor*> weights;
+  const std::unique_ptr<fb::GraphT> file = FileGraph(graph, &weight_bytes, &weights);
   flatbuffers::FlatBufferBuilder builder;
-  fb::FinishGraphBuffer(builder, fb::Graph::Pack(builder, &file));
+  fb::FinishGraphBuffer(builder, fb::Graph::Pack(builder, file.get()));
 
   const size_t weights_offset = Padded(kGraphOffset + builder.GetSize());
   std::string bytes(weights_offset + weight_bytes, '\0');
   std::memcpy(bytes.data() + kGraphOffset, builder.GetBufferPointer(), builder.GetSize());
   size_t offset = weights_offset;
-  for (const Value& value : graph.values) {
-    if (!value.constant) continue;
-    std::memcpy(bytes.data() + offset, value.constant->raw(), value.constant->bytes());
-    offset += Padded(value.constant->bytes());
+  for (const Tensor* tensor : weights) {
+    std::memcpy(bytes.data() + offset, tensor->raw(), tensor->bytes());
+    offset += Padded(tensor->bytes());
   }
   const std::span<const std::byte> all = std::as_bytes(std::span(bytes));
   Header header{.version = kFormatVersion,
@@ -173,6 +189,36 @@ Status ReadValue(const fb::ValueT& entry, std::span<const std::byte> weights,
   return Status::Ok();
 }
 
+Result<Graph> ReadGraph(fb::GraphT& file, std::span<const std::byte> weights,
+                        const std::shared_ptr<const void>& owner, uint64_t* next_offset) {
+  Graph graph;
+  graph.name = file.name;
+  graph.producer = file.producer;
+  graph.inputs = file.inputs;
+  graph.outputs = file.outputs;
+  for (const auto& record : file.batch_norms) {
+    if (record->status > fb::FoldStatus::MAX) return InvalidModel("a fold's status is unknown");
+    graph.batch_norms.push_back(*record);
+  }
+  for (const auto& entry : file.values) {
+    graph.values.emplace_back();
+    PLEAT_RETURN_IF_ERROR(ReadValue(*entry, weights, owner, next_offset, &graph.values.back())
+                              .In("value " + entry->name));
+  }
+  for (const auto& entry : file.nodes) {
+    graph.nodes.push_back({.name = entry->name,
+                           .op = std::move(entry->op),
+                           .inputs = entry->inputs,
+                           .outputs = entry->outputs,
+                           .sources = entry->sources});
+    for (const auto& subgraph : entry->subgraphs) {
+      PLEAT_ASSIGN_OR_RETURN(Graph inside, ReadGraph(*subgraph, weights, owner, next_offset));
+      graph.nodes.back().subgraphs.push_back(std::move(inside));
+    }
+  }
+  return graph;
+}
+
 }  // namespace
 
 Result<Graph> ParseGraph(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
@@ -191,34 +237,14 @@ Result<Graph> ParseGraph(std::span<const std::byte> bytes, std::shared_ptr<const
     return InvalidModel("the weights' checksum does not match: the file is damaged");
   }
   flatbuffers::Verifier verifier(reinterpret_cast<const uint8_t*>(graph_bytes.data()),
-                                 graph_bytes.size(), /*max_depth=*/16,
+                                 graph_bytes.size(), /*max_depth=*/16 + 2 * kMaxSubgraphDepth,
                                  /*max_tables=*/16'000'000);
   if (!fb::VerifyGraphBuffer(verifier)) return InvalidModel("the graph section is malformed");
   const std::unique_ptr<fb::GraphT> file = fb::UnPackGraph(graph_bytes.data());
 
-  Graph graph;
-  graph.name = file->name;
-  graph.producer = file->producer;
-  graph.inputs = file->inputs;
-  graph.outputs = file->outputs;
-  for (const auto& record : file->batch_norms) {
-    if (record->status > fb::FoldStatus::MAX) return InvalidModel("a fold's status is unknown");
-    graph.batch_norms.push_back(*record);
-  }
   uint64_t next_offset = 0;
-  for (const auto& entry : file->values) {
-    graph.values.emplace_back();
-    PLEAT_RETURN_IF_ERROR(ReadValue(*entry, weights, owner, &next_offset, &graph.values.back())
-                              .In("value " + entry->name));
-  }
+  PLEAT_ASSIGN_OR_RETURN(Graph graph, ReadGraph(*file, weights, owner, &next_offset));
   if (next_offset != header.weights_bytes) return InvalidModel("the weights have unnamed bytes");
-  for (const auto& entry : file->nodes) {
-    graph.nodes.push_back({.name = entry->name,
-                           .op = std::move(entry->op),
-                           .inputs = entry->inputs,
-                           .outputs = entry->outputs,
-                           .sources = entry->sources});
-  }
   PLEAT_RETURN_IF_ERROR(CheckGraph(graph));
   PLEAT_RETURN_IF_ERROR(InferGraph(graph, /*evaluate=*/false));
   return graph;

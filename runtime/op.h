@@ -19,9 +19,12 @@ struct InferContext {
   std::span<const Type> inputs;
   std::span<const Tensor* const> known;
   // To fill: one type per node output. Sizes that do not follow are kUnknownDim; a rank that does
-  // not follow makes the type unranked.
+  // not follow makes the type unranked. When all inputs are known all sizes have to follow: a run
+  // relies on it where a plan cannot go on.
   std::vector<Type>& outputs;
-  // To fill where the output's numbers follow from types alone (ShapeOf); else left empty.
+  // To fill where the outputs' numbers follow from types alone (ShapeOf), or where their sizes
+  // depend on the inputs' numbers, these are known, and finding the sizes is the work (Unique); else
+  // left empty.
   std::vector<Tensor>& values;
 
   bool has_input(size_t i) const { return node.input(i) != kNoValue; }

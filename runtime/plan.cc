@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "runtime/op.h"
 
@@ -21,6 +22,7 @@ class Planner {
     plan_->types.resize(count);
     plan_->places.resize(count);
     known_.resize(count, nullptr);
+    deferred_.resize(count, 0);
     storage_.resize(count);
     for (size_t id = 0; id < count; ++id) {
       plan_->types[id] = graph.values[id].type;
@@ -39,6 +41,9 @@ class Planner {
   Status AddStep(int index, const std::vector<Type>& types, const std::vector<Type>& outputs,
                  const std::vector<const Tensor*>& known);
   void SetKnown(ValueId id, Tensor tensor);
+  // Leaves a node to the run: what it makes is known only then.
+  Status Defer(int index);
+  ValueId Root(ValueId id);
   void MeasureLives();
   void ReuseInPlace(size_t step);
 
@@ -46,7 +51,8 @@ class Planner {
   const PlanOptions& options_;
   std::unique_ptr<Plan> plan_;
   std::vector<const Tensor*> known_;
-  std::vector<ValueId> storage_;  // the value whose bytes a value shares; itself when none
+  std::vector<char> deferred_;    // values that come only with the run
+  std::vector<ValueId> storage_;  // a value whose bytes a value shares; itself when none
   std::vector<std::vector<int>> in_place_;  // per step: operands it may overwrite
   std::vector<size_t> scratch_;             // per step
   std::vector<int> first_, last_;           // steps, per storage
@@ -93,8 +99,30 @@ bool Planner::KnownBeforeRun(const Node& node, const std::vector<Type>& outputs)
          });
 }
 
+Status Planner::Defer(int index) {
+  plan_->deferred.push_back(index);
+  for (ValueId id : graph_.nodes[static_cast<size_t>(index)].outputs) {
+    if (id != kNoValue) deferred_[static_cast<size_t>(id)] = 1;
+  }
+  return Status::Ok();
+}
+
+// The value in whose bytes a value lies.
+ValueId Planner::Root(ValueId id) {
+  ValueId root = id;
+  while (storage_[static_cast<size_t>(root)] != root) root = storage_[static_cast<size_t>(root)];
+  while (storage_[static_cast<size_t>(id)] != root) {
+    id = std::exchange(storage_[static_cast<size_t>(id)], root);
+  }
+  return root;
+}
+
 Status Planner::AddNode(int index) {
   const Node& node = graph_.nodes[static_cast<size_t>(index)];
+  const bool waits = std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {
+    return id != kNoValue && deferred_[static_cast<size_t>(id)];
+  });
+  if (waits || !node.subgraphs.empty()) return Defer(index);
   std::vector<Type> types;
   std::vector<const Tensor*> known;
   for (ValueId id : node.inputs) {
@@ -111,11 +139,7 @@ Status Planner::AddNode(int index) {
       continue;
     }
     PLEAT_RETURN_IF_ERROR(CheckType(outputs[i]));
-    if (!outputs[i].Known()) {
-      return Unsupported("the size of output " +
-                         graph_.values[static_cast<size_t>(node.outputs[i])].name +
-                         " depends on the data: " + TypeText(outputs[i]));
-    }
+    if (!outputs[i].Known()) return Defer(index);
     plan_->types[static_cast<size_t>(node.outputs[i])] = outputs[i];
   }
   if (values[0].empty()) {
@@ -133,7 +157,10 @@ Status Planner::AddStep(int index, const std::vector<Type>& types, const std::ve
   const Node& node = graph_.nodes[static_cast<size_t>(index)];
   PrepareContext context{
       .node = node, .inputs = types, .outputs = outputs, .known = known, .select = options_.select};
-  PLEAT_RETURN_IF_ERROR(RuleOf(node.op.type).prepare(context));
+  const Status prepared = RuleOf(node.op.type).prepare(context);
+  // It may be that a parameter is not known yet; if not, the run will say the same.
+  if (prepared.code() == StatusCode::kUnsupported) return Defer(index);
+  PLEAT_RETURN_IF_ERROR(prepared);
   if (context.view_of >= 0) {
     const ValueId source = node.inputs[static_cast<size_t>(context.view_of)];
     storage_[static_cast<size_t>(node.outputs[0])] = storage_[static_cast<size_t>(source)];
@@ -163,16 +190,19 @@ void Planner::MeasureLives() {
   last_.assign(graph_.values.size(), -1);
   for (size_t s = 0; s < plan_->steps.size(); ++s) {
     for (ValueId id : plan_->steps[s].outputs) {
-      const auto root = static_cast<size_t>(storage_[static_cast<size_t>(id)]);
+      const auto root = static_cast<size_t>(Root(id));
       if (first_[root] < 0) first_[root] = static_cast<int>(s);
       last_[root] = static_cast<int>(s);
     }
     for (ValueId id : plan_->steps[s].inputs) {
-      last_[static_cast<size_t>(storage_[static_cast<size_t>(id)])] = static_cast<int>(s);
+      last_[static_cast<size_t>(Root(id))] = static_cast<int>(s);
     }
   }
-  for (ValueId id : graph_.outputs) {
-    last_[static_cast<size_t>(storage_[static_cast<size_t>(id)])] = kForever;
+  for (ValueId id : graph_.outputs) last_[static_cast<size_t>(Root(id))] = kForever;
+  for (const int index : plan_->deferred) {
+    for (ValueId id : graph_.nodes[static_cast<size_t>(index)].inputs) {
+      if (id != kNoValue) last_[static_cast<size_t>(Root(id))] = kForever;
+    }
   }
   if (!options_.share_buffers) std::fill(last_.begin(), last_.end(), kForever);
 }
@@ -181,17 +211,14 @@ void Planner::MeasureLives() {
 void Planner::ReuseInPlace(size_t s) {
   const Step& step = plan_->steps[s];
   for (int operand : in_place_[s]) {
-    const auto root = static_cast<size_t>(
-        storage_[static_cast<size_t>(step.inputs[static_cast<size_t>(operand)])]);
+    const auto root = static_cast<size_t>(Root(step.inputs[static_cast<size_t>(operand)]));
     const auto output = static_cast<size_t>(step.outputs[0]);
     const bool stored = first_[root] >= 0 && last_[root] == static_cast<int>(s);
     const bool same_size = stored && ByteSize(plan_->types[root]) == ByteSize(plan_->types[output]);
     if (!same_size) continue;
     last_[root] = last_[output];
     first_[output] = -1;
-    for (ValueId& id : storage_) {
-      if (id == static_cast<ValueId>(output)) id = static_cast<ValueId>(root);
-    }
+    storage_[output] = static_cast<ValueId>(root);
     return;
   }
 }
@@ -221,7 +248,8 @@ Status Planner::PlaceAll() {
                          " bytes of memory, above the limit of " +
                          std::to_string(options_.max_arena_bytes));
   }
-  std::vector<size_t> live(plan_->steps.size() + 1, 0);
+  // Bytes that come alive (or, modulo 2^64, go) with each step.
+  std::vector<size_t> change(plan_->steps.size() + 1, 0);
   for (size_t i = 0; i < buffers.size(); ++i) {
     if (i < stored) {
       plan_->places[owners[i]] = {
@@ -233,9 +261,11 @@ Status Planner::PlaceAll() {
       plan_->steps[owners[i]].scratch_offset = offsets[i];
     }
     const int last = std::min(buffers[i].last, static_cast<int>(plan_->steps.size()) - 1);
-    for (int s = buffers[i].first; s <= last; ++s) live[static_cast<size_t>(s)] += buffers[i].bytes;
+    change[static_cast<size_t>(buffers[i].first)] += buffers[i].bytes;
+    change[static_cast<size_t>(last) + 1] -= buffers[i].bytes;
   }
-  plan_->live_bytes = *std::max_element(live.begin(), live.end());
+  size_t live = 0;
+  for (const size_t bytes : change) plan_->live_bytes = std::max(plan_->live_bytes, live += bytes);
 
   for (size_t id = 0; id < graph_.values.size(); ++id) {
     if (known_[id] != nullptr) {
@@ -245,7 +275,7 @@ Status Planner::PlaceAll() {
     }
   }
   for (size_t id = 0; id < graph_.values.size(); ++id) {
-    const auto root = static_cast<size_t>(storage_[id]);
+    const auto root = static_cast<size_t>(Root(static_cast<ValueId>(id)));
     if (root != id) plan_->places[id] = plan_->places[root];
   }
   return Status::Ok();

@@ -38,7 +38,11 @@ struct Step {
 
 struct Plan {
   std::vector<Step> steps;
-  std::vector<Type> types;    // of every value, all known for those the plan touches
+  // Nodes left to the run, in order: what their outputs are depends on numbers (or on nodes that
+  // do), or they run subgraphs. Values they read are kept until the end; those they make have no
+  // place.
+  std::vector<int> deferred;
+  std::vector<Type> types;    // of every value, all known for those the steps touch
   std::vector<Place> places;  // of every value
   std::deque<Tensor> known;   // numbers computed while planning, kept alive here
   size_t arena_bytes = 0;     // scratch included

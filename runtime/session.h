@@ -5,11 +5,8 @@
 #ifndef PLEAT_RUNTIME_SESSION_H_
 #define PLEAT_RUNTIME_SESSION_H_
 
-#include <atomic>
-#include <chrono>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,6 +14,7 @@
 #include "runtime/graph.h"
 #include "runtime/memory.h"
 #include "runtime/plan.h"
+#include "runtime/run_control.h"
 
 namespace pleat::runtime {
 
@@ -54,12 +52,6 @@ struct TensorView {
 struct OutputBuffer {
   void* data = nullptr;
   size_t bytes = 0;
-};
-
-// What may end a run early, looked at between steps.
-struct RunControl {
-  std::optional<std::chrono::steady_clock::time_point> deadline;
-  const std::atomic<bool>* cancel = nullptr;
 };
 
 // One caller's memory for running a model; it keeps the model alive. Every function but the

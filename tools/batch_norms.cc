@@ -2,6 +2,10 @@
 
 #include <fmt/core.h>
 
+#include <set>
+
+#include "converter/reasons.h"
+
 namespace pleat::tools {
 
 using runtime::Graph;
@@ -11,6 +15,10 @@ using runtime::fb::FoldStatus;
 namespace {
 
 bool IsFolded(const BatchNormT& norm) { return norm.status == FoldStatus::Folded; }
+// What would make a kept one foldable.
+std::string RemedyOf(const BatchNormT& norm) {
+  return IsFolded(norm) ? "" : std::string(converter::RemedyFor(norm.reason));
+}
 const char* StatusName(const BatchNormT& norm) { return IsFolded(norm) ? "FOLDED" : "KEPT"; }
 
 }  // namespace
@@ -30,7 +38,8 @@ Json BatchNormReport(const Graph& graph) {
                      {"kind", TextOrNull(norm.kind)},
                      {"reason", TextOrNull(norm.reason)},
                      {"into", TextOrNull(norm.into)},
-                     {"detail", TextOrNull(norm.detail)}});
+                     {"detail", TextOrNull(norm.detail)},
+                     {"remedy", TextOrNull(RemedyOf(norm))}});
   }
   const BatchNormCount count = CountBatchNorms(graph);
   return {{"version", 1},
@@ -46,8 +55,14 @@ std::string BatchNormText(const Graph& graph) {
     table.Add({norm.node, StatusName(norm), IsFolded(norm) ? norm.kind : norm.reason, norm.into,
                norm.detail});
   }
-  return table.Text() +
-         fmt::format("{} batch norms: {} folded, {} kept\n", count.total, count.folded, count.kept);
+  std::string text = table.Text() + fmt::format("{} batch norms: {} folded, {} kept\n", count.total,
+                                                count.folded, count.kept);
+  std::set<std::string> said;
+  for (const BatchNormT& norm : graph.batch_norms) {
+    if (RemedyOf(norm).empty() || !said.insert(norm.reason).second) continue;
+    text += fmt::format("To fold {}: {}.\n", norm.reason, RemedyOf(norm));
+  }
+  return text;
 }
 
 }  // namespace pleat::tools

@@ -155,10 +155,17 @@ std::string CertificatePage(const Json& report, const Graph& original) {
   if (report["not_measured"].is_string()) {
     page += "<p>No error was measured: " + Text(report["not_measured"]) + "</p>\n";
   }
+  for (const Json& output : report["outputs"]) {
+    if (!output.contains("max_error")) continue;
+    page += "<p>Output <code>" + Text(output["name"]) + "</code> of the file: largest error " +
+            Number(output["max_error"]) + ", " + Number(output["scaled_error"]) +
+            " of max|y|</p>\n";
+  }
   page +=
       "<p>Scale s = gamma / sqrt(variance + epsilon) and shift t = beta - mean s of each channel, "
-      "in double. Error: of the step alone in float32 against the original in double, beside the "
-      "most that rounding explains.</p>\n<div class=\"wide\"><table>\n<tr><th>batch norm<th>"
+      "in double. Error: of the steps that do it now, in float32, against the original in "
+      "double, beside the most that rounding explains.</p>\n<div class=\"wide\"><table>\n"
+      "<tr><th>batch norm<th>"
       "<th>kind or reason<th>into, or why<th>formula<th>scale<th>smallest variance<th>error"
       "<th>bound<th>worst channel</tr>\n";
   for (const Json& norm : report["batch_norms"]) {
@@ -182,7 +189,8 @@ std::string CertificatePage(const Json& report, const Graph& original) {
   for (const Json& norm : report["batch_norms"]) {
     if (norm["status"] != "KEPT") continue;
     page += "<h2><code>" + Text(norm["node"]) + "</code> stays: " + Text(norm["reason"]) +
-            "</h2>\n<p>" + Text(norm["detail"]) + "</p>\n<div class=\"wide\">" +
+            "</h2>\n<p>" + Text(norm["detail"]) + ". To fold it: " + Text(norm["remedy"]) +
+            ".</p>\n<div class=\"wide\">" +
             surroundings.PictureOf(norm["node"].get<std::string>()) + "</div>\n";
   }
   return page + "</body></html>\n";

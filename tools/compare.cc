@@ -57,7 +57,9 @@ Difference Compare(const Tensor& got, const Tensor& expected, const Tolerance& t
   const double atol =
       elementwise ? tolerance.atol.value_or(0) : difference.bound * scale + tolerance.floor;
   double rtol = elementwise ? tolerance.rtol.value_or(0) : 0;
-  if (tolerance.strict) rtol = std::max(rtol, 2 * RoundingOf(got.element()));
+  if (tolerance.strict && got.element() == ElementType::kBFloat16) {
+    rtol = std::max(rtol, 4 * RoundingOf(got.element()));
+  }
   for (size_t i = 0; i < a.size(); ++i) {
     const double distance = Distance(a[i], b[i]);
     if (distance == 0) continue;

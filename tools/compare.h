@@ -18,8 +18,8 @@ struct Tolerance {
   double bound = 1e-4;
   double floor = 0;
   std::optional<double> atol, rtol;
-  // As ONNX's own test runner compares: float types must be equal too, and `rtol` counts as one
-  // unit in the last place of a 16-bit float where it is less.
+  // As ONNX's own test runner compares: float types must be equal too, and `rtol` counts as two
+  // units in the last place of bfloat16 where it is less.
   bool strict = false;
 };
 

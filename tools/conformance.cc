@@ -103,7 +103,7 @@ void AddConformance(CLI::App& app, Command& command) {
       "  pleat conformance --json my/networks\n"
       "A case is a folder at any depth with model.onnx and test_data_set_K beside it. It passes\n"
       "when type and shape of every output are right, integers are equal and floats are within\n"
-      "atol + rtol * |y|, rtol being at least one unit in the last place of 16-bit floats. It is\n"
+      "atol + rtol * |y|, rtol being at least two units in the last place of bfloat16. It is\n"
       "unsupported when the converter refuses it for an operator or a type that is on its list\n"
       "(exit code 4 of `convert`); a crash, a throw or no result in time is a failure like any\n"
       "other. Exit code 7 when a case failed.");

@@ -30,7 +30,7 @@ struct CaseResult {
 runtime::Result<std::vector<ConformanceCase>> FindCases(const std::string& folder);
 
 // Converts the case's model, writes and reads it back in memory, and runs every set of its test
-// data. Unsupported is only what the converter refuses and lists (converter::IsListedRefusal); any
+// data, within the tolerance or the one that data.json beside it states. Unsupported is only what the converter refuses and lists (converter::IsListedRefusal); any
 // other refusal or error is a failure.
 CaseResult RunCase(const ConformanceCase& test, const Tolerance& tolerance,
                    const runtime::Session::Options& options);

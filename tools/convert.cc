@@ -25,8 +25,9 @@ using runtime::Result;
 using runtime::Status;
 
 struct Flags {
-  std::string input, output, onnx, report, stop_after;
+  std::string input, output, onnx, report, stop_after, only_pass;
   std::vector<std::string> shapes;
+  converter::TrainingMode training = converter::TrainingMode::kBatch;
   bool verify = false, no_fold = false, dump = false;
 };
 
@@ -116,7 +117,9 @@ converter::ConvertOptions OptionsOf(const Flags& flags, const Command& command,
   converter::ConvertOptions options;
   options.input_shapes = std::move(shapes);
   options.fold = !flags.no_fold;
+  options.training = flags.training;
   options.stop_after = flags.stop_after;
+  options.only_pass = flags.only_pass;
   options.on_stage = [&flags, &command, &progress, &sizes, last = std::string()](
                          const std::string& stage, const Graph& graph) mutable {
     if (sizes.nodes_before == 0) sizes.nodes_before = graph.nodes.size();
@@ -138,7 +141,8 @@ converter::ConvertOptions OptionsOf(const Flags& flags, const Command& command,
 Result<VerifyReport> VerifyBytes(const Flags& flags, const std::string& bytes,
                                  const std::map<std::string, runtime::Shape>& shapes) {
   PLEAT_ASSIGN_OR_RETURN(const Graph original,
-                         converter::ImportOnnxFile(flags.input, {.input_shapes = shapes}));
+                         converter::ImportOnnxFile(flags.input, {.input_shapes = shapes,
+                                                                 .training = flags.training}));
   PLEAT_ASSIGN_OR_RETURN(auto model, runtime::Model::FromBytes(BytesOf(bytes)));
   VerifyOptions options;
   options.shapes = shapes;
@@ -149,10 +153,18 @@ Result<VerifyReport> VerifyBytes(const Flags& flags, const std::string& bytes,
 Result<std::string> ReportOf(const Flags& flags, const Graph& graph, const std::string& bytes,
                              const std::map<std::string, runtime::Shape>& shapes) {
   PLEAT_ASSIGN_OR_RETURN(const Graph original,
-                         converter::ImportOnnxFile(flags.input, {.input_shapes = shapes}));
-  PLEAT_ASSIGN_OR_RETURN(const Json report,
+                         converter::ImportOnnxFile(flags.input, {.input_shapes = shapes,
+                                                                 .training = flags.training}));
+  PLEAT_ASSIGN_OR_RETURN(Json report,
                          Certificate(flags.input, original, graph, BytesOf(bytes),
-                                     {.shapes = shapes, .fold = !flags.no_fold}));
+                                     {.shapes = shapes,
+                                      .training = flags.training,
+                                      .fold = !flags.no_fold}));
+  report["outputs"] = nullptr;
+  if (!flags.output.empty()) {
+    const auto check = VerifyBytes(flags, bytes, shapes);
+    if (check.ok()) report["outputs"] = JsonOf(*check)["outputs"];
+  }
   return flags.report.ends_with(".html") ? CertificatePage(report, original) : JsonText(report);
 }
 
@@ -176,6 +188,7 @@ Status Convert(const Flags& flags, const Command& command) {
     if (!flags.onnx.empty()) {
       progress.Show("folding into ONNX");
       PLEAT_ASSIGN_OR_RETURN(onnx, converter::EmitOnnxFile(flags.input, {.input_shapes = shapes,
+                                                                         .training = flags.training,
                                                                          .fold = !flags.no_fold}));
     }
     if (!flags.report.empty()) {
@@ -191,7 +204,9 @@ Status Convert(const Flags& flags, const Command& command) {
     if (flags.verify && !flags.onnx.empty()) {
       PLEAT_ASSIGN_OR_RETURN(
           const Graph again,
-          converter::ConvertOnnx(BytesOf(onnx), {.input_shapes = shapes, .fold = false}));
+          converter::ConvertOnnx(BytesOf(onnx), {.input_shapes = shapes,
+                                                 .training = flags.training,
+                                                 .fold = false}));
       PLEAT_ASSIGN_OR_RETURN(VerifyReport check, VerifyBytes(flags, SerializeGraph(again), shapes));
       verified.push_back(std::move(check));
     }
@@ -262,8 +277,10 @@ void AddConvert(CLI::App& app, Command& command) {
                  "Compare with the original network run in double before writing; exit 7 beyond "
                  "1e-4 of max|y|");
   AddShapeFlag(verb, flags->shapes);
+  AddTrainingFlag(verb, flags->training);
   verb->add_flag("--no-fold", flags->no_fold, "Leave every batch norm a step of its own");
   verb->add_option("--stop-after", flags->stop_after, "Stop after the pass of this name");
+  verb->add_option("--only-pass", flags->only_pass, "Run the pass of this name alone");
   verb->add_flag("--dump", flags->dump,
                  "Print the graph after each stage that changed it (stderr)");
   verb->callback(

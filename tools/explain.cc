@@ -7,10 +7,15 @@
 namespace pleat::tools {
 namespace {
 
-runtime::Status Explain(const std::string& path, const std::vector<std::string>& shape_flags,
-                        const Command& command) {
-  PLEAT_ASSIGN_OR_RETURN(const auto shapes, ParseShapes(shape_flags));
-  PLEAT_ASSIGN_OR_RETURN(const auto model, LoadNetwork(path, shapes));
+struct Flags {
+  std::string path;
+  std::vector<std::string> shapes;
+  converter::TrainingMode training = converter::TrainingMode::kBatch;
+};
+
+runtime::Status Explain(const Flags& flags, const Command& command) {
+  PLEAT_ASSIGN_OR_RETURN(const auto shapes, ParseShapes(flags.shapes));
+  PLEAT_ASSIGN_OR_RETURN(const auto model, LoadNetwork(flags.path, shapes, flags.training));
   if (command.json) {
     PrintJson(BatchNormReport(model->graph()));
   } else {
@@ -22,10 +27,6 @@ runtime::Status Explain(const std::string& path, const std::vector<std::string>&
 }  // namespace
 
 void AddExplain(CLI::App& app, Command& command) {
-  struct Flags {
-    std::string path;
-    std::vector<std::string> shapes;
-  };
   auto flags = std::make_shared<Flags>();
   CLI::App* verb = AddVerb(app, command, "explain",
                            "Say of each batch norm where it was folded, or why it was kept",
@@ -33,9 +34,9 @@ void AddExplain(CLI::App& app, Command& command) {
                            "  pleat explain net.pleat --json");
   verb->add_option("FILE", flags->path, "An ONNX or .pleat file")->required();
   AddShapeFlag(verb, flags->shapes);
-  verb->callback([=, &command] {
-    command.run = [=, &command] { return Explain(flags->path, flags->shapes, command); };
-  });
+  AddTrainingFlag(verb, flags->training);
+  verb->callback(
+      [=, &command] { command.run = [=, &command] { return Explain(*flags, command); }; });
 }
 
 }  // namespace pleat::tools

@@ -8,6 +8,7 @@
 #include "converter/tensor_file.h"
 #include "runtime/checked.h"
 #include "tools/npy.h"
+#include "tools/suggest.h"
 
 namespace pleat::tools {
 namespace {
@@ -44,8 +45,10 @@ Result<InputFlag> ParseInputFlag(const Graph& graph, const std::string& flag) {
     if (flag.starts_with(prefix)) return InputFlag{i, flag.substr(prefix.size())};
   }
   if (graph.inputs.size() == 1 && flag.find('=') == std::string::npos) return InputFlag{0, flag};
+  std::vector<std::string> names;
+  for (size_t i = 0; i < graph.inputs.size(); ++i) names.push_back(InputOf(graph, i).name);
   return InvalidArgument("--input " + flag + ": expected NAME=FILE, NAME being one of " +
-                         InputNames(graph));
+                         InputNames(graph) + DidYouMean(flag.substr(0, flag.find('=')), names));
 }
 
 Result<Tensor> ReadInput(const std::string& path, const Type& type, const PictureOptions& picture) {
@@ -96,7 +99,8 @@ Status CheckInput(const Value& input, const Tensor& tensor) {
   }
   if (fits) return Status::Ok();
   return InvalidArgument("input '" + input.name + "': expected " + TypeText(type) + ", got " +
-                         TypeText(tensor.type()));
+                             TypeText(tensor.type()),
+                         kInputTypeRule);
 }
 
 Result<int64_t> ParseSize(std::string_view text) {

@@ -35,7 +35,9 @@ runtime::Result<std::vector<runtime::Shape>> ChooseShapes(
 std::vector<runtime::Tensor> RandomInputs(const runtime::Graph& graph,
                                           const std::vector<runtime::Shape>& shapes, uint64_t seed);
 
-// Fails unless there is a tensor for every input, of its element type and of sizes that fit.
+// Fails unless there is a tensor for every input, of its element type and of sizes that fit: by
+// kInputTypeRule where one is otherwise.
+inline constexpr const char* kInputTypeRule = "INPUT_TYPE";
 runtime::Status CheckInputs(const runtime::Graph& graph,
                             const std::vector<runtime::Tensor>& inputs);
 

@@ -2,7 +2,6 @@
 
 #include <filesystem>
 
-#include "converter/convert.h"
 #include "runtime/model_file.h"
 #include "tools/inputs.h"
 
@@ -19,11 +18,13 @@ Result<bool> IsModelFile(const std::string& path) {
 }
 
 Result<std::shared_ptr<const Model>> LoadNetwork(const std::string& path,
-                                                 const std::map<std::string, Shape>& input_shapes) {
+                                                 const std::map<std::string, Shape>& input_shapes,
+                                                 converter::TrainingMode training) {
   PLEAT_ASSIGN_OR_RETURN(const bool is_model, IsModelFile(path));
   if (is_model) return Model::Load(path);
   PLEAT_ASSIGN_OR_RETURN(runtime::Graph graph,
-                         converter::ConvertOnnxFile(path, {.input_shapes = input_shapes}));
+                         converter::ConvertOnnxFile(
+                             path, {.input_shapes = input_shapes, .training = training}));
   return Model::FromGraph(std::move(graph));
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "converter/convert.h"
 #include "runtime/session.h"
 
 namespace pleat::tools {
@@ -17,7 +18,8 @@ runtime::Result<bool> IsModelFile(const std::string& path);
 // A .pleat file as it is, or an ONNX file converted in memory, its input shapes replaced by those
 // given.
 runtime::Result<std::shared_ptr<const runtime::Model>> LoadNetwork(
-    const std::string& path, const std::map<std::string, runtime::Shape>& input_shapes);
+    const std::string& path, const std::map<std::string, runtime::Shape>& input_shapes,
+    converter::TrainingMode training = converter::TrainingMode::kBatch);
 
 // Shapes the session can run: as ChooseShapes chooses them, with the first size for open ones
 // besides the batch that the network accepts.

@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "tools/console.h"
+#include "tools/suggest.h"
 #include "tools/verb.h"
 
 namespace pleat::tools {
@@ -51,6 +52,36 @@ Status RunVerb(const Command& command) {
   return status;
 }
 
+// What CLI11 found wrong with the command line, naming the word that nothing is known by.
+std::string UsageMessage(const CLI::App& app, const std::vector<std::string>& words,
+                         const CLI::ParseError& error) {
+  const auto parsed = app.get_subcommands();
+  if (parsed.empty()) {
+    std::vector<std::string> verbs;
+    std::string list;
+    for (const CLI::App* verb : app.get_subcommands({})) {
+      verbs.push_back(verb->get_name());
+      list += (list.empty() ? "" : ", ") + verb->get_name();
+    }
+    if (words.empty() || words[0].starts_with("-")) return "expected a verb: " + list;
+    const std::string meant = DidYouMean(words[0], verbs);
+    return "there is no verb '" + words[0] + "'" + (meant.empty() ? "; there are: " + list : meant);
+  }
+  const CLI::App& verb = *parsed.front();
+  std::vector<std::string> options;
+  for (const CLI::Option* option : verb.get_options()) {
+    for (const std::string& name : option->get_lnames()) options.push_back("--" + name);
+  }
+  for (const std::string& word : words) {
+    const std::string name = word.substr(0, word.find('='));
+    if (!name.starts_with("--") || name == "--" || verb.get_option_no_throw(name) != nullptr) {
+      continue;
+    }
+    return "'" + verb.get_name() + "' has no option '" + name + "'" + DidYouMean(name, options);
+  }
+  return error.what();
+}
+
 int Main(int argc, char** argv) {
   // A failed check of our own has said what is wrong and aborts.
   std::signal(SIGABRT, [](int) { std::_Exit(static_cast<int>(StatusCode::kInternal)); });
@@ -71,11 +102,16 @@ int Main(int argc, char** argv) {
   AddBench(app, command);
   AddConformance(app, command);
   AddOperators(app, command);
+  if (argc == 1) {
+    fmt::print(stderr, "{}", app.help());
+    return static_cast<int>(StatusCode::kInvalidArgument);
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
-    return Exit(runtime::InvalidArgument(error.what()), command.json);
+    return Exit(runtime::InvalidArgument(UsageMessage(app, {argv + 1, argv + argc}, error)),
+                command.json);
   }
   try {
     return Exit(RunVerb(command), command.json);

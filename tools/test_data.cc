@@ -21,6 +21,13 @@ std::string FileOf(const std::string& folder, const char* kind, size_t k) {
   return (std::filesystem::path(folder) / fmt::format("{}_{}.pb", kind, k)).string();
 }
 
+// ONNX before 1.13 wrote the answers of its bfloat16 cases as the bits in uint16.
+Tensor OfType(const Tensor& tensor, runtime::ElementType wanted) {
+  using runtime::ElementType;
+  if (wanted != ElementType::kBFloat16 || tensor.element() != ElementType::kUint16) return tensor;
+  return Tensor::Borrow(wanted, tensor.shape(), tensor.raw(), std::make_shared<Tensor>(tensor));
+}
+
 // kind_0.pb, kind_1.pb ... at the positions of `ids` they belong to; empty tensors where there is
 // no file.
 Result<std::vector<Tensor>> ReadTensors(const Graph& graph, const std::vector<ValueId>& ids,
@@ -40,7 +47,8 @@ Result<std::vector<Tensor>> ReadTensors(const Graph& graph, const std::vector<Va
     if (!tensors[at].empty()) {
       return runtime::InvalidArgument(path + ": a second tensor for the same " + kind);
     }
-    tensors[at] = std::move(named.tensor);
+    const runtime::Type& type = graph.values[static_cast<size_t>(ids[at])].type;
+    tensors[at] = OfType(named.tensor, type.element);
   }
   return tensors;
 }

@@ -65,6 +65,17 @@ void AddInputFlags(CLI::App* verb, InputFlags& flags) {
                  "Pictures: scale (bilinear) to the height and width the input takes");
 }
 
+void AddTrainingFlag(CLI::App* verb, converter::TrainingMode& training) {
+  using converter::TrainingMode;
+  const std::map<std::string, TrainingMode> names = {{"batch", TrainingMode::kBatch},
+                                                     {"freeze", TrainingMode::kFreeze},
+                                                     {"error", TrainingMode::kError}};
+  verb->add_option("--bn-training", training,
+                   "Batch norms in training mode: 'batch' runs them on the statistics of their "
+                   "input (default), 'freeze' uses the stored ones, 'error' refuses them all")
+      ->transform(CLI::CheckedTransformer(names).description("batch|freeze|error"));
+}
+
 void AddShapeFlag(CLI::App* verb, std::vector<std::string>& flags) {
   verb->add_option("--input-shape", flags,
                    "NAME:1,3,224,224 for an input whose sizes are open or to be replaced; ? leaves "

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "converter/convert.h"
 #include "runtime/session.h"
 #include "tools/inputs.h"
 
@@ -52,6 +53,9 @@ struct InputFlags {
   PictureOptions picture;
 };
 void AddInputFlags(CLI::App* verb, InputFlags& flags);
+
+// --bn-training.
+void AddTrainingFlag(CLI::App* verb, converter::TrainingMode& training);
 
 // --input-shape, to be read by ParseShapes.
 void AddShapeFlag(CLI::App* verb, std::vector<std::string>& flags);

@@ -18,6 +18,7 @@ struct Flags {
   std::vector<std::string> shapes;
   SessionFlags session;
   InputFlags input;
+  converter::TrainingMode training = converter::TrainingMode::kBatch;
   uint64_t seed = 1;
   std::optional<double> bound;
 };
@@ -27,8 +28,9 @@ Result<VerifyReport> RunBoth(const Flags& flags, const Command& command) {
   Progress progress(command.quiet);
   progress.Show("reading");
   PLEAT_ASSIGN_OR_RETURN(const runtime::Graph original,
-                         converter::ImportOnnxFile(flags.original, {.input_shapes = shapes}));
-  PLEAT_ASSIGN_OR_RETURN(const auto model, LoadNetwork(flags.converted, shapes));
+                         converter::ImportOnnxFile(flags.original, {.input_shapes = shapes,
+                                                                    .training = flags.training}));
+  PLEAT_ASSIGN_OR_RETURN(const auto model, LoadNetwork(flags.converted, shapes, flags.training));
   VerifyOptions options;
   options.session = flags.session.Options();
   options.seed = flags.seed;
@@ -75,6 +77,7 @@ void AddVerify(CLI::App& app, Command& command) {
                    "Largest error let through, as a part of max|y| (default 1e-4)")
       ->check(CLI::NonNegativeNumber);
   AddShapeFlag(verb, flags->shapes);
+  AddTrainingFlag(verb, flags->training);
   AddSessionFlags(verb, flags->session);
   AddInputFlags(verb, flags->input);
   verb->callback(

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "converter/emit/onnx_edit.h"
+#include "converter/emit/shift_map.h"
 #include "converter/import/tensor_proto.h"
 #include "converter/import/text.h"
 #include "converter/onnx_reader.h"
@@ -71,7 +72,10 @@ void CountAfter(const Graph& graph, Fates& fates) {
 class Emitter {
  public:
   Emitter(ModelProto& model, const Graph& graph)
-      : source_(*model.mutable_graph()), graph_(graph), edit_(source_, model.ir_version()) {}
+      : source_(*model.mutable_graph()),
+        graph_(graph),
+        edit_(source_, model.ir_version()),
+        opset_(OpsetOf(model)) {}
 
   Status Run(const Fates& fates);
 
@@ -83,12 +87,14 @@ class Emitter {
   NodeProto WithConstants(const NodeProto& node, const Node& folded);
   // A constant of the folded graph in the type in which the source stores `like`.
   std::string Constant(const std::string& wish, const Tensor& tensor, const std::string& like);
+  Status AddShifts(int index, const Node& folded, const Tensor& tap_bias);
   std::vector<NodeProto> MulAdd(const NodeProto& node, const std::string& x, const Node& folded);
   Result<std::string> OnlyVariable(const NodeProto& node) const;
 
   onnx::GraphProto& source_;
   const Graph& graph_;
   OnnxEdit edit_;
+  int64_t opset_;
 };
 
 Result<int> Emitter::Place(const std::string& mark, bool whole) const {
@@ -206,6 +212,37 @@ std::vector<NodeProto> Emitter::MulAdd(const NodeProto& node, const std::string&
   return nodes;
 }
 
+// The convolution, and behind it the sum with what its taps add at each place: a constant where the
+// image's size is known, else the convolution of an image of ones.
+Status Emitter::AddShifts(int index, const Node& folded, const Tensor& tap_bias) {
+  const NodeProto& node = source_.node(index);
+  const std::string& y = node.output(0);
+  NodeProto conv = WithWeights(node, folded, /*with_bias=*/true);
+  conv.set_output(0, edit_.FreshName(y + "_product"));
+  std::vector<NodeProto> nodes = {conv};
+  PLEAT_ASSIGN_OR_RETURN(const Tensor map, ShiftMap(graph_, folded, tap_bias));
+  std::string shifts;
+  if (!map.empty()) {
+    shifts = Constant(y + "_shifts", map, node.input(1));
+  } else {
+    if (opset_ < 9) {
+      return Unsupported(node.op_type() + " " + Quoted(y) + ": its shift depends on the image's " +
+                         "size, which operator set " + std::to_string(opset_) +
+                         " has no form for");
+    }
+    const std::string taps = Constant(y + "_taps", TapWeights(folded, tap_bias), node.input(1));
+    const std::string& image =
+        graph_.values[static_cast<size_t>(folded.inputs[0])].name;
+    nodes = ShiftNodes(graph_, folded, node, {.image = image, .taps = taps}, edit_);
+    shifts = nodes.back().output(0);
+    nodes.push_back(conv);
+  }
+  const std::string name = (node.name().empty() ? y : node.name()) + "_shift";
+  nodes.push_back(BinaryNode("Add", name, conv.output(0), shifts, y));
+  edit_.Replace(index, std::move(nodes));
+  return Status::Ok();
+}
+
 Status Emitter::Rewrite(int index, const Node& folded) {
   const NodeProto& node = source_.node(index);
   if (IsAffine(folded)) {
@@ -216,6 +253,9 @@ Status Emitter::Rewrite(int index, const Node& folded) {
   if (!IsLinear(folded)) {
     edit_.Replace(index, {WithConstants(node, folded)});
     return Status::Ok();
+  }
+  if (const Tensor* tap_bias = TapBiasOf(graph_, folded)) {
+    return AddShifts(index, folded, *tap_bias);
   }
   const Tensor* bias = graph_.ConstantOf(folded.input(2));
   if (node.op_type() != "MatMul" || bias == nullptr) {
@@ -275,6 +315,22 @@ void StateShapes(const Graph& graph, onnx::GraphProto& source) {
   source.clear_value_info();
 }
 
+// Batch norms that were frozen run on their stored statistics from now on.
+Status Freeze(onnx::GraphProto& source) {
+  for (NodeProto& node : *source.mutable_node()) {
+    if (node.op_type() != "BatchNormalization") continue;
+    for (int i = 1; i < node.output_size(); ++i) {
+      if (node.output(i).empty()) continue;
+      return Unsupported("BatchNormalization " + Quoted(node.output(0)) +
+                         ": its running statistics are an output, which freezing leaves out");
+    }
+    for (auto& attribute : *node.mutable_attribute()) {
+      if (attribute.name() == "training_mode") attribute.set_i(0);
+    }
+  }
+  return Status::Ok();
+}
+
 Status TakeExternalDataIn(const std::string& folder, onnx::GraphProto& graph) {
   ExternalData external(folder);
   for (auto& proto : *graph.mutable_initializer()) {
@@ -301,6 +357,7 @@ Result<std::string> EmitOnnx(std::span<const std::byte> bytes, const ConvertOpti
   Fates fates;
   ConvertOptions staged = options;
   staged.stop_after = "round_constants";
+  staged.merge = false;
   staged.on_stage = [&](const std::string& stage, const Graph& graph) {
     if (stage == "canonicalize_affine") CountBefore(graph, fates);
     if (stage == "fold_forward") CountAfter(graph, fates);
@@ -311,6 +368,9 @@ Result<std::string> EmitOnnx(std::span<const std::byte> bytes, const ConvertOpti
   if (options.fold) PLEAT_RETURN_IF_ERROR(Emitter(*model, graph).Run(fates));
   if (!options.input_shapes.empty()) StateShapes(graph, *model->mutable_graph());
   PLEAT_RETURN_IF_ERROR(TakeExternalDataIn(options.folder, *model->mutable_graph()));
+  if (options.training == TrainingMode::kFreeze) {
+    PLEAT_RETURN_IF_ERROR(Freeze(*model->mutable_graph()));
+  }
   std::string result;
   if (model->ByteSizeLong() > static_cast<size_t>(std::numeric_limits<int>::max()) ||
       !model->SerializeToString(&result)) {

@@ -149,4 +149,13 @@ runtime::Status ImportClip(ImportContext& context) {
   return context.Done(clipped);
 }
 
+// A gate (Shazeer, "GLU Variants Improve Transformer", 2020): a * sigmoid(alpha * a) * b.
+runtime::Status ImportSwiGlu(ImportContext& context) {
+  const runtime::ValueId a = context.input(0);
+  const float alpha = context.Float("alpha", 1);
+  return context.Done(EmitBinary(context, fb::BinaryKind::Mul,
+                                 EmitUnary(context, UnaryKind::kSwish, a, alpha),
+                                 context.input(1)));
+}
+
 }  // namespace pleat::converter

@@ -99,6 +99,18 @@ Status ImportTraining(ImportContext& context, float epsilon, float momentum) {
   return context.status();
 }
 
+// What training would have moved on stays as it is stored.
+void ReturnStored(ImportContext& context) {
+  if (context.wants(3) || context.wants(4)) {
+    context.Unsupported("the outputs saved_mean and saved_var");
+  }
+  for (int i : {1, 2}) {
+    if (context.wants(i)) {
+      context.Return(i, context.Emit(fb::IdentityT{}, {context.input(i + 2)}));
+    }
+  }
+}
+
 // `spatial` = 0: the parameters have a number for every place of a sample.
 Status ImportPerPlace(ImportContext& context, float epsilon) {
   const ValueId y = Composed(context, epsilon, /*per_channel=*/false);
@@ -112,9 +124,15 @@ Status ImportBatchNormalization(ImportContext& context) {
   const float epsilon = context.Float("epsilon", Seeded(SeededBug::kEpsilonDefault) ? 1e-10f : 1e-5f);
   const float momentum = context.Float("momentum", 0.9f);
   const bool spatial = context.Flag("spatial", true);
-  if (IsTraining(context)) return ImportTraining(context, epsilon, momentum);
-  for (int i = 1; i < context.output_count(); ++i) {
-    if (context.wants(i)) return context.Invalid("only training has more than one output");
+  if (IsTraining(context)) {
+    if (context.options().training != TrainingMode::kFreeze) {
+      return ImportTraining(context, epsilon, momentum);
+    }
+    ReturnStored(context);
+  } else {
+    for (int i = 1; i < context.output_count(); ++i) {
+      if (context.wants(i)) return context.Invalid("only training has more than one output");
+    }
   }
   const Type scale_type = context.input_type(1);
   if (!spatial && scale_type.ranked && scale_type.rank() > 1) {

@@ -86,30 +86,4 @@ Status ImportCastLike(ImportContext& context) {
   return context.Done(context.CastTo(context.input_type(1).element, context.input(0)));
 }
 
-Status ImportIf(ImportContext& context) {
-  onnx::GraphProto* then_branch = context.GraphOf("then_branch");
-  onnx::GraphProto* else_branch = context.GraphOf("else_branch");
-  if (then_branch == nullptr || else_branch == nullptr) {
-    return context.Invalid("a branch is missing");
-  }
-  const Tensor condition = context.constant_input(0);
-  if (condition.empty()) {
-    return context.Unsupported("its condition is known only at run time");
-  }
-  if (condition.element() != ElementType::kBool || condition.count() != 1) {
-    return context.Invalid("its condition is not one bool");
-  }
-  onnx::GraphProto& taken = condition.data<bool>()[0] ? *then_branch : *else_branch;
-  const std::vector<runtime::ValueId> outputs = context.Inline(taken);
-  if (!context.ok()) return context.status();
-  if (static_cast<int>(outputs.size()) != context.output_count()) {
-    return context.Invalid("a branch has " + std::to_string(outputs.size()) +
-                           " outputs, expected " + std::to_string(context.output_count()));
-  }
-  for (int i = 0; i < context.output_count(); ++i) {
-    context.Return(i, outputs[static_cast<size_t>(i)]);
-  }
-  return context.status();
-}
-
 }  // namespace pleat::converter

@@ -99,6 +99,12 @@ std::vector<float> ImportContext::Floats(std::string_view attribute) {
   return {found->floats().begin(), found->floats().end()};
 }
 
+std::vector<std::string> ImportContext::Strings(std::string_view attribute) {
+  const AttributeProto* found = Find(attribute, AttributeProto::STRINGS);
+  if (found == nullptr) return {};
+  return {found->strings().begin(), found->strings().end()};
+}
+
 Tensor ImportContext::TensorOf(std::string_view attribute) {
   const AttributeProto* found = Find(attribute, AttributeProto::TENSOR);
   if (found == nullptr) return {};

@@ -24,6 +24,7 @@ class ImportContext {
   // The node's name; its first output's when it has none.
   const std::string& name() const { return name_; }
   int64_t opset() const { return scope_.opset; }
+  const ConvertOptions& options() const { return importer_.options(); }
 
   // Inputs, trailing ones that were left out not counted.
   int input_count() const { return static_cast<int>(inputs_.size()); }
@@ -55,6 +56,7 @@ class ImportContext {
   std::string String(std::string_view attribute, const std::string& otherwise = "");
   std::vector<int64_t> Ints(std::string_view attribute, const std::vector<int64_t>& otherwise = {});
   std::vector<float> Floats(std::string_view attribute);
+  std::vector<std::string> Strings(std::string_view attribute);
   // Left out: an empty Tensor.
   runtime::Tensor TensorOf(std::string_view attribute);
   // Left out: null.
@@ -81,6 +83,26 @@ class ImportContext {
   runtime::ValueId CastTo(runtime::ElementType type, runtime::ValueId id);
   // A subgraph's nodes in place of this one; its outputs.
   std::vector<runtime::ValueId> Inline(onnx::GraphProto& graph);
+  // A subgraph on inputs of these types, to be run by a node; see Importer.
+  runtime::Result<Subgraph> ImportSubgraph(const onnx::GraphProto& graph,
+                                           std::span<const runtime::Type> inputs) {
+    return importer_.ImportSubgraph(graph, scope_, inputs);
+  }
+  // What importing a subgraph in vain has added to the list of refused nodes goes.
+  size_t RefusedSoFar() const { return importer_.RefusedSoFar(); }
+  void ForgetRefused(size_t so_far) { importer_.ForgetRefused(so_far); }
+  // Ends an importer with a node that runs subgraphs and has so many outputs.
+  template <class T>
+  runtime::Status DoneWithSubgraphs(T fields, std::vector<runtime::ValueId> inputs,
+                                    std::vector<runtime::Graph> subgraphs, size_t outputs) {
+    runtime::Node node = runtime::MakeNode(name_, std::move(fields), std::move(inputs), {});
+    node.subgraphs = std::move(subgraphs);
+    // Outputs nobody reads are made all the same: the subgraphs make them.
+    const std::vector<runtime::ValueId> made =
+        Add(std::move(node), std::vector<bool>(outputs, true));
+    for (size_t i = 0; i < outputs; ++i) Return(static_cast<int>(i), made[i]);
+    return status_;
+  }
 
   // The value is the node's output `i`.
   void Return(int i, runtime::ValueId id);

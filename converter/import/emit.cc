@@ -1,5 +1,7 @@
 #include "converter/import/emit.h"
 
+#include <algorithm>
+
 namespace pleat::converter {
 
 namespace fb = runtime::fb;
@@ -27,6 +29,36 @@ ValueId EmitReduce(ImportContext& context, fb::ReduceKind kind, ValueId x,
 
 ValueId EmitReshape(ImportContext& context, ValueId x, const std::vector<int64_t>& shape) {
   return context.Emit(fb::ReshapeT(), {x, context.Int64s(shape)});
+}
+
+ValueId EmitConcat(ImportContext& context, int64_t axis, std::vector<ValueId> inputs) {
+  fb::ConcatT fields;
+  fields.axis = axis;
+  return context.Emit(std::move(fields), std::move(inputs));
+}
+
+ValueId EmitTranspose(ImportContext& context, ValueId x, std::vector<int64_t> perm) {
+  if (std::is_sorted(perm.begin(), perm.end())) return x;
+  fb::TransposeT fields;
+  fields.perm = std::move(perm);
+  return context.Emit(std::move(fields), {x});
+}
+
+ValueId EmitSlice(ImportContext& context, ValueId x, int64_t axis, int64_t begin, int64_t end,
+                  int64_t step) {
+  return context.Emit(fb::SliceT(), {x, context.Int64s({begin}), context.Int64s({end}),
+                                     context.Int64s({axis}), context.Int64s({step})});
+}
+
+ValueId SizeAlong(ImportContext& context, ValueId x, int64_t axis) {
+  fb::ShapeOfT fields;
+  fields.start = axis;
+  fields.end = axis + 1;
+  return EmitReshape(context, context.Emit(std::move(fields), {x}), {});
+}
+
+ValueId EmitNumbers(ImportContext& context, ValueId count) {
+  return context.Emit(fb::RangeT(), {context.Int64(0), count, context.Int64(1)});
 }
 
 ValueId AlongAxis(ImportContext& context, ValueId value, int axis, int rank) {

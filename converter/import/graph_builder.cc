@@ -37,7 +37,7 @@ Tensor GraphBuilder::constant(ValueId id) const {
 Status GraphBuilder::Add(Node node) {
   std::vector<Type> types;
   std::vector<const Tensor*> known;
-  bool all_known = true;
+  bool all_known = node.subgraphs.empty();
   for (const ValueId input : node.inputs) {
     types.push_back(type(input));
     known.push_back(graph_.ConstantOf(input));

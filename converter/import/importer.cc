@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <unordered_set>
+#include <utility>
 
 #include "converter/import/context.h"
 #include "converter/import/function_body.h"
@@ -48,8 +49,9 @@ Result<const onnx::TypeProto_Tensor*> TensorTypeOf(const onnx::ValueInfoProto& i
 constexpr int kMaxCallDepth = 100;
 constexpr int64_t kMaxNodes = 1'000'000;
 
-Scope ScopeOf(onnx::GraphProto& graph, int64_t opset, Scope* outer) {
+Scope ScopeOf(onnx::GraphProto& graph, GraphBuilder& builder, int64_t opset, Scope* outer) {
   Scope scope;
+  scope.builder = &builder;
   scope.outer = outer;
   scope.opset = opset;
   if (outer != nullptr) scope.depth = outer->depth;
@@ -98,13 +100,13 @@ ElementType Importer::ComputeType(ElementType type) const {
 }
 
 Result<Graph> Importer::Run() {
-  Graph& graph = builder_.graph();
+  Graph& graph = builder_->graph();
   onnx::GraphProto& source = *model_.mutable_graph();
   graph.name = source.name();
   graph.producer = model_.producer_name();
   if (!model_.producer_version().empty()) graph.producer += " " + model_.producer_version();
   if (source.output_size() == 0) return InvalidModel("the graph has no outputs");
-  Scope scope = ScopeOf(source, OpsetOf(model_), nullptr);
+  Scope scope = ScopeOf(source, *builder_, OpsetOf(model_), nullptr);
   PLEAT_RETURN_IF_ERROR(ImportInputs(scope));
   PLEAT_RETURN_IF_ERROR(ImportNodes(source, scope));
   PLEAT_RETURN_IF_ERROR(RefusedNodes());
@@ -117,21 +119,34 @@ Result<Graph> Importer::Run() {
 }
 
 Result<ValueId> Importer::Lookup(const std::string& name, Scope& scope) {
-  for (Scope* at = &scope; at != nullptr; at = at->outer) {
-    if (const auto value = at->values.find(name); value != at->values.end()) return value->second;
-    const auto initializer = at->initializers.find(name);
-    if (initializer == at->initializers.end()) continue;
+  if (const auto value = scope.values.find(name); value != scope.values.end()) return value->second;
+  Graph& graph = scope.builder->graph();
+  const auto initializer = scope.initializers.find(name);
+  if (initializer != scope.initializers.end()) {
     onnx::TensorProto& proto = *initializer->second;
     const Result<Tensor> tensor = TensorOfProto(proto, &external_);
     if (!tensor.ok()) return tensor.status().In("initializer " + Quoted(name));
     delete proto.release_raw_data();
     google::protobuf::RepeatedField<float>().Swap(proto.mutable_float_data());
     const ValueId id =
-        builder_.graph().AddConstant(name, runtime::Cast(*tensor, ComputeType(tensor->element())));
-    at->values.emplace(name, id);
+        graph.AddConstant(name, runtime::Cast(*tensor, ComputeType(tensor->element())));
+    scope.values.emplace(name, id);
     return id;
   }
-  return InvalidModel("nothing makes " + Quoted(name));
+  if (scope.outer == nullptr) return InvalidModel("nothing makes " + Quoted(name));
+  PLEAT_ASSIGN_OR_RETURN(const ValueId outside, Lookup(name, *scope.outer));
+  if (scope.captured == nullptr || outside == kRefused || outside == kNoValue) return outside;
+  const Value& value = scope.outer->builder->graph().values[Index(outside)];
+  ValueId id;
+  if (value.constant) {
+    id = graph.AddConstant(value.name, *value.constant);
+  } else {
+    id = graph.AddValue(value.name, value.type);
+    scope.captured->push_back(outside);
+    graph.inputs.push_back(id);
+  }
+  scope.values.emplace(name, id);
+  return id;
 }
 
 Status Importer::ImportInputs(Scope& scope) {
@@ -172,7 +187,7 @@ Status Importer::ImportInputs(Scope& scope) {
 Status Importer::ImportInput(const onnx::ValueInfoProto& input, Scope& scope) {
   PLEAT_ASSIGN_OR_RETURN(const onnx::TypeProto_Tensor* declared, TensorTypeOf(input));
   PLEAT_ASSIGN_OR_RETURN(const ElementType element, ElementTypeOfOnnx(declared->elem_type()));
-  Graph& graph = builder_.graph();
+  Graph& graph = builder_->graph();
   Value value;
   value.name = input.name();
   value.type.element = element;
@@ -194,7 +209,7 @@ Status Importer::ImportInput(const onnx::ValueInfoProto& input, Scope& scope) {
   ValueId inside = id;
   if (computed.element != element) {
     inside = graph.AddValue(input.name() + "/" + ElementName(computed.element), computed);
-    PLEAT_RETURN_IF_ERROR(builder_.Add(CastNode(input.name(), computed.element, id, inside)));
+    PLEAT_RETURN_IF_ERROR(builder_->Add(CastNode(input.name(), computed.element, id, inside)));
   }
   scope.values.emplace(input.name(), inside);
   return Status::Ok();
@@ -311,7 +326,7 @@ Status Importer::ImportCall(const onnx::FunctionProto& function, const onnx::Nod
   for (const auto& import : function.opset_import()) {
     if (import.domain().empty() || import.domain() == "ai.onnx") opset = import.version();
   }
-  Scope inside = ScopeOf(body, opset, nullptr);
+  Scope inside = ScopeOf(body, *builder_, opset, nullptr);
   inside.depth = scope.depth + 1;
   for (int i = 0; i < function.input_size(); ++i) {
     inside.values.emplace(function.input(i),
@@ -328,7 +343,7 @@ Status Importer::ImportCall(const onnx::FunctionProto& function, const onnx::Nod
 
 Result<std::vector<ValueId>> Importer::Inline(onnx::GraphProto& graph, Scope& outer) {
   if (graph.input_size() > 0) return InvalidModel("a branch has inputs of its own");
-  Scope scope = ScopeOf(graph, outer.opset, &outer);
+  Scope scope = ScopeOf(graph, *builder_, outer.opset, &outer);
   PLEAT_RETURN_IF_ERROR(ImportNodes(graph, scope));
   std::vector<ValueId> outputs;
   for (const auto& output : graph.output()) {
@@ -338,10 +353,50 @@ Result<std::vector<ValueId>> Importer::Inline(onnx::GraphProto& graph, Scope& ou
   return outputs;
 }
 
+Result<Subgraph> Importer::ImportSubgraph(const onnx::GraphProto& source, Scope& outer,
+                                          std::span<const Type> inputs) {
+  if (subgraph_depth_ >= runtime::kMaxSubgraphDepth) {
+    return runtime::LimitExceeded("subgraphs lie more than " +
+                                  std::to_string(runtime::kMaxSubgraphDepth) + " deep");
+  }
+  onnx::GraphProto graph = source;
+  GraphBuilder inside;
+  inside.graph().name = graph.name();
+  Subgraph result;
+  Scope scope = ScopeOf(graph, inside, outer.opset, &outer);
+  scope.captured = &result.captured;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const std::string& name = graph.input(static_cast<int>(i)).name();
+    const ValueId id = inside.graph().AddValue(name, inputs[i]);
+    inside.graph().inputs.push_back(id);
+    scope.values[name] = id;
+  }
+  GraphBuilder* const around = std::exchange(builder_, &inside);
+  ++subgraph_depth_;
+  Status status = ImportNodes(graph, scope);
+  for (int i = 0; status.ok() && i < graph.output_size(); ++i) {
+    const std::string& name = graph.output(i).name();
+    const Result<ValueId> id = Lookup(name, scope);
+    if (!id.ok() || *id == kRefused) {
+      // For the reason its nodes are refused for.
+      status = id.ok() ? Status(StatusCode::kUnsupported, "nodes of its subgraph are not supported",
+                                refused_.empty() ? nullptr : refused_.back().rule())
+                       : id.status();
+      break;
+    }
+    AddOutput(name, *id, inside.type(*id).element);
+  }
+  --subgraph_depth_;
+  builder_ = around;
+  PLEAT_RETURN_IF_ERROR(status);
+  inside.graph().EliminateDead();
+  result.graph = std::move(inside.graph());
+  return result;
+}
+
 Status Importer::ImportOutput(const onnx::ValueInfoProto& output, Scope& scope) {
-  Graph& graph = builder_.graph();
   PLEAT_ASSIGN_OR_RETURN(const ValueId inside, Lookup(output.name(), scope));
-  ElementType computed = graph.values[Index(inside)].type.element;
+  ElementType computed = builder_->graph().values[Index(inside)].type.element;
   ElementType element = computed;
   if (output.has_type()) {
     PLEAT_ASSIGN_OR_RETURN(const onnx::TypeProto_Tensor* declared, TensorTypeOf(output));
@@ -353,27 +408,33 @@ Status Importer::ImportOutput(const onnx::ValueInfoProto& output, Scope& scope) 
     return InvalidModel(std::string("it is declared ") + ElementName(element) +
                         ", the graph makes " + ElementName(computed));
   }
+  AddOutput(output.name(), inside, element);
+  return Status::Ok();
+}
+
+void Importer::AddOutput(const std::string& name, ValueId inside, ElementType element) {
+  Graph& graph = builder_->graph();
+  const ElementType computed = graph.values[Index(inside)].type.element;
   const bool taken =
       std::find(graph.outputs.begin(), graph.outputs.end(), inside) != graph.outputs.end();
   const bool is_input =
       std::find(graph.inputs.begin(), graph.inputs.end(), inside) != graph.inputs.end();
   const bool is_constant = graph.values[Index(inside)].constant.has_value();
   if (element == computed && !taken && !is_input && !is_constant) {
-    graph.values[Index(inside)].name = output.name();
+    graph.values[Index(inside)].name = name;
     graph.outputs.push_back(inside);
-    return Status::Ok();
+    return;
   }
   if (!taken && !is_input) {
-    graph.values[Index(inside)].name = output.name() + "/" + ElementName(computed);
+    graph.values[Index(inside)].name = name + "/" + ElementName(computed);
   }
-  const ValueId result = graph.AddValue(output.name(), graph.values[Index(inside)].type);
+  const ValueId result = graph.AddValue(name, graph.values[Index(inside)].type);
   graph.values[Index(result)].type.element = element;
   Node node = element == computed
-                  ? runtime::MakeNode(output.name(), runtime::fb::IdentityT(), {inside}, {result})
-                  : CastNode(output.name(), element, inside, result);
+                  ? runtime::MakeNode(name, runtime::fb::IdentityT(), {inside}, {result})
+                  : CastNode(name, element, inside, result);
   graph.nodes.push_back(std::move(node));
   graph.outputs.push_back(result);
-  return Status::Ok();
 }
 
 Status Importer::RefusedNodes() const {

@@ -5,6 +5,7 @@
 #include <onnx/onnx_pb.h>
 
 #include <map>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -17,11 +18,21 @@ namespace pleat::converter {
 
 // The names of one ONNX graph; a subgraph sees those of the graphs around it.
 struct Scope {
+  GraphBuilder* builder = nullptr;  // of the graph that its values are in
   Scope* outer = nullptr;
+  // Of a subgraph that stays one: values of the outer scope that it reads, which become its last
+  // inputs. Null where the outer scope is in the same graph.
+  std::vector<runtime::ValueId>* captured = nullptr;
   int64_t opset = 0;  // of the default domain
   int depth = 0;      // of calls to model-local functions
   std::unordered_map<std::string, runtime::ValueId> values;
   std::unordered_map<std::string, onnx::TensorProto*> initializers;  // not read so far
+};
+
+// A subgraph, and the values outside that its inputs behind its own stand for.
+struct Subgraph {
+  runtime::Graph graph;
+  std::vector<runtime::ValueId> captured;
 };
 
 class Importer {
@@ -32,7 +43,9 @@ class Importer {
   // Once. kUnsupported lists every node that has no importer or that its importer refuses.
   runtime::Result<runtime::Graph> Run();
 
-  GraphBuilder& builder() { return builder_; }
+  const ConvertOptions& options() const { return options_; }
+  // Of the graph that grows now: the model's or a subgraph.
+  GraphBuilder& builder() { return *builder_; }
   ExternalData& external() { return external_; }
 
   // The type in which values of an element type are computed: float32 for floats of any width. Only
@@ -47,6 +60,11 @@ class Importer {
   // The nodes of a subgraph without inputs become nodes of the graph; returns the values of its
   // outputs.
   runtime::Result<std::vector<runtime::ValueId>> Inline(onnx::GraphProto& graph, Scope& outer);
+  // A subgraph whose inputs have the given types; what was read from it before is read again.
+  runtime::Result<Subgraph> ImportSubgraph(const onnx::GraphProto& graph, Scope& outer,
+                                           std::span<const runtime::Type> inputs);
+  size_t RefusedSoFar() const { return refused_.size(); }
+  void ForgetRefused(size_t so_far) { refused_.resize(so_far); }
 
  private:
   runtime::Status ImportInputs(Scope& scope);
@@ -60,13 +78,17 @@ class Importer {
   runtime::Status ImportCall(const onnx::FunctionProto& function, const onnx::NodeProto& call,
                              const std::vector<runtime::ValueId>& inputs, Scope& scope);
   runtime::Status ImportOutput(const onnx::ValueInfoProto& output, Scope& scope);
+  // The value becomes the graph's next output under this name and with this element type.
+  void AddOutput(const std::string& name, runtime::ValueId inside, runtime::ElementType element);
   runtime::Status RefusedNodes() const;
 
   onnx::ModelProto& model_;
   const ConvertOptions& options_;
   std::unordered_map<std::string, const onnx::FunctionProto*> functions_;  // by FunctionKey
   ExternalData external_;
-  GraphBuilder builder_;
+  GraphBuilder model_builder_;
+  GraphBuilder* builder_ = &model_builder_;
+  int subgraph_depth_ = 0;
   bool takes_float64_ = false;
   std::map<std::string, int64_t> symbol_sizes_;  // of names that input_shapes fixes
   std::vector<runtime::Status> refused_;

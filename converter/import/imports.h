@@ -11,6 +11,8 @@
 namespace pleat::converter {
 
 inline constexpr int kAnyNumber = std::numeric_limits<int>::max();
+// Any number of inputs, each of which may be left out.
+inline constexpr int kAnyOptional = kAnyNumber - 1;
 
 struct OperatorImport {
   const char* op;

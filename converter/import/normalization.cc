@@ -1,6 +1,7 @@
 // Normalisations by statistics of the input itself, and Dropout, which does nothing in inference.
 #include "converter/import/emit.h"
 #include "converter/import/imports.h"
+#include "converter/import/refusals.h"
 
 namespace pleat::converter {
 namespace {
@@ -127,7 +128,11 @@ Status ImportLpNormalization(ImportContext& context) {
   if (p != 1 && p != 2) return context.Invalid("p is " + std::to_string(p) + ", expected 1 or 2");
   const fb::ReduceKind kind = p == 1 ? fb::ReduceKind::L1 : fb::ReduceKind::L2;
   const ValueId norm = EmitReduce(context, kind, context.input(0), {context.Int("axis", -1)});
-  return context.Done(EmitBinary(context, BinaryKind::Div, context.input(0), norm));
+  const ValueId y = EmitBinary(context, BinaryKind::Div, context.input(0), norm);
+  if (context.opset() < 22) return context.Done(y);
+  const ValueId zero = context.Scalar(0, context.input_type(0).element);
+  return context.Done(context.Emit(
+      fb::WhereT(), {EmitBinary(context, BinaryKind::Equal, norm, zero), zero, y}));
 }
 
 Status ImportLrn(ImportContext& context) {
@@ -145,7 +150,7 @@ Status ImportDropout(ImportContext& context) {
   if (context.has_input(2)) {
     const Tensor training = context.constant_input(2);
     if (training.empty() || runtime::ToDoubles(training)[0] != 0) {
-      return context.Unsupported("dropout in training mode");
+      return context.Fail(RefuseOperator("ai.onnx", "Dropout in training mode"));
     }
   }
   if (context.wants(1)) {

@@ -67,15 +67,42 @@ ValueId Quantized(ImportContext& context, ValueId x, ValueId zero_point, Element
   return context.CastTo(to, y);
 }
 
-// The attributes that QuantizeLinear and DequantizeLinear share; the axis of their parameters.
-int ReadAxis(ImportContext& context) {
+// How the parameters of QuantizeLinear and DequantizeLinear lie on x.
+struct Granularity {
+  int axis = 0;
+  int64_t block = 0;  // that many elements along the axis share them; 0: they run along it
+};
+
+// Reads the attributes that the two share.
+Granularity ReadGranularity(ImportContext& context) {
   context.Ignore("saturate");
   context.Ignore("precision");
-  if (context.Int("block_size", 0) != 0) context.Unsupported("quantisation in blocks");
+  Granularity result;
+  result.block = context.Int("block_size", 0);
+  if (result.block < 0) context.Invalid("block_size is " + std::to_string(result.block));
   const Type scale = context.input_type(1);
   const int64_t axis = context.Int("axis", 1);
   const bool per_tensor = scale.ranked && (scale.rank() == 0 || scale.shape == runtime::Shape{1});
-  return per_tensor ? 0 : context.Axis(axis, context.Rank(0));
+  if (!per_tensor || result.block > 0) result.axis = context.Axis(axis, context.Rank(0));
+  return result;
+}
+
+// A parameter in a shape that broadcasts to x.
+ValueId Spread(ImportContext& context, ValueId parameter, const Granularity& granularity) {
+  const Type x = context.input_type(0);
+  if (parameter == kNoValue || !x.ranked || !context.ok()) return parameter;
+  if (granularity.block == 0) return AlongAxis(context, parameter, granularity.axis, x.rank());
+  const int64_t size = x.shape[static_cast<size_t>(granularity.axis)];
+  constexpr int64_t kLargest = 1 << 24;
+  if (size < 0 || size > kLargest) {
+    context.Unsupported("the axis that is quantised in blocks is unknown or too long");
+    return parameter;
+  }
+  std::vector<int64_t> blocks;
+  for (int64_t i = 0; i < size; ++i) blocks.push_back(i / granularity.block);
+  fb::GatherT gather;
+  gather.axis = granularity.axis;
+  return context.Emit(std::move(gather), {parameter, context.Int64s(blocks)});
 }
 
 // How far a value of an integer type can be from its zero point.
@@ -177,10 +204,11 @@ ValueId Requantized(ImportContext& context, const Product& product, ValueId x_sc
 
 Status ImportDequantizeLinear(ImportContext& context) {
   context.Ignore("output_dtype");
-  const int axis = ReadAxis(context);
-  const int rank = context.Rank(0);
-  const ValueId centred = Centred(context, context.input(0), context.input(2), axis, rank);
-  const ValueId scale = AlongAxis(context, ToFloat(context, context.input(1)), axis, rank);
+  const Granularity granularity = ReadGranularity(context);
+  const ValueId zero_point = Spread(context, context.input(2), granularity);
+  const ValueId centred =
+      Centred(context, context.input(0), zero_point, granularity.axis, context.Rank(0));
+  const ValueId scale = Spread(context, ToFloat(context, context.input(1)), granularity);
   return context.Done(EmitBinary(context, BinaryKind::Mul, centred, scale));
 }
 
@@ -191,11 +219,10 @@ Status ImportQuantizeLinear(ImportContext& context) {
     if (!stated.ok()) return context.Fail(stated.status());
     to = *stated;
   }
-  const int axis = ReadAxis(context);
-  const int rank = context.Rank(0);
-  const ValueId scale = AlongAxis(context, ToFloat(context, context.input(1)), axis, rank);
+  const Granularity granularity = ReadGranularity(context);
+  const ValueId scale = Spread(context, ToFloat(context, context.input(1)), granularity);
   const ValueId x = ToFloat(context, context.input(0));
-  const ValueId zero_point = AlongAxis(context, context.input(2), axis, rank);
+  const ValueId zero_point = Spread(context, context.input(2), granularity);
   return context.Done(
       Quantized(context, EmitBinary(context, BinaryKind::Div, x, scale), zero_point, to));
 }

@@ -6,6 +6,7 @@ namespace {
 
 namespace fb = runtime::fb;
 using fb::ReduceKind;
+using runtime::ElementType;
 using runtime::Status;
 using runtime::ValueId;
 
@@ -41,7 +42,13 @@ Status ImportReduce(ImportContext& context) {
   fields.keepdims = context.Flag("keepdims", true);
   fields.noop_with_empty_axes = context.Flag("noop_with_empty_axes");
   fields.axes = context.Ints("axes");
-  std::vector<ValueId> inputs = {context.input(0)};
+  // The largest of booleans is whether there is a true one.
+  const bool truth = context.input_type(0).element == ElementType::kBool;
+  if (truth && fields.kind != ReduceKind::Max && fields.kind != ReduceKind::Min) {
+    return context.Invalid("its input is bool");
+  }
+  std::vector<ValueId> inputs = {
+      truth ? context.CastTo(ElementType::kUint8, context.input(0)) : context.input(0)};
   if (context.has_input(1)) {
     const runtime::Tensor known = context.constant_input(1);
     if (known.empty()) {
@@ -50,7 +57,8 @@ Status ImportReduce(ImportContext& context) {
       fields.axes = runtime::ToInt64s(known);
     }
   }
-  return context.Done(context.Emit(std::move(fields), std::move(inputs)));
+  const ValueId y = context.Emit(std::move(fields), std::move(inputs));
+  return context.Done(truth ? context.CastTo(ElementType::kBool, y) : y);
 }
 
 Status ImportArgReduce(ImportContext& context) {
@@ -67,8 +75,9 @@ Status ImportSoftmax(ImportContext& context) {
   return context.Done(context.Emit(std::move(fields), {context.input(0)}));
 }
 
-Status ImportCumSum(ImportContext& context) {
+Status ImportCumulative(ImportContext& context) {
   fb::CumSumT fields;
+  fields.product = context.op() == "CumProd";
   fields.exclusive = context.Flag("exclusive");
   fields.reverse = context.Flag("reverse");
   return context.Done(context.Emit(std::move(fields), {context.input(0), context.input(1)}));

@@ -1,6 +1,7 @@
 #include "converter/import/refusals.h"
 
 #include <string_view>
+#include <vector>
 
 #include "converter/operators.h"
 
@@ -23,6 +24,14 @@ constexpr Refusal kRefusals[] = {
 bool IsListedRefusal(const runtime::Status& status) {
   const std::string_view rule = status.rule();
   return rule == kRefusedOperator || rule == kRefusedType;
+}
+
+std::vector<RefusedOperator> RefusedOperators() {
+  std::vector<RefusedOperator> list;
+  for (const Refusal& refusal : kRefusals) {
+    list.push_back({std::string(refusal.domain), std::string(refusal.op), refusal.reason});
+  }
+  return list;
 }
 
 runtime::Status RefuseOperator(const std::string& domain, const std::string& op) {

@@ -1,4 +1,5 @@
 // Operators that give the same numbers another shape, or move them.
+#include "converter/import/emit.h"
 #include "converter/import/imports.h"
 
 namespace pleat::converter {
@@ -90,11 +91,24 @@ Status ImportDepthToSpace(ImportContext& context) {
   return context.Done(context.Emit(std::move(fields), {context.input(0)}));
 }
 
+// Column-row-depth order has a channel's elements of a block beside each other.
 Status ImportSpaceToDepth(ImportContext& context) {
   fb::SpaceToDepthT fields;
   fields.block = context.Int("blocksize", 0);
+  const int64_t elements = fields.block * fields.block;
+  const std::string mode = context.opset() < 28 ? "DCR" : context.String("mode", "DCR");
+  if (mode != "DCR" && mode != "CRD") return context.Invalid("mode is neither DCR nor CRD");
   if (fields.block < 1) return context.Invalid("blocksize is missing or below 1");
-  return context.Done(context.Emit(std::move(fields), {context.input(0)}));
+  const ValueId y = context.Emit(std::move(fields), {context.input(0)});
+  if (mode == "DCR" || !context.ok()) return context.Done(y);
+  const runtime::Type x = context.input_type(0);
+  if (!x.ranked || x.rank() != 4 || x.shape[1] < 0) {
+    return context.Unsupported("its channels are not known");
+  }
+  const ValueId apart = EmitReshape(context, y, {0, elements, x.shape[1], -1});
+  const ValueId ordered = EmitTranspose(context, apart, {0, 2, 1, 3});
+  const ValueId shape = context.Emit(fb::ShapeOfT(), {y});
+  return context.Done(context.Emit(fb::ReshapeT(), {ordered, shape}));
 }
 
 }  // namespace pleat::converter

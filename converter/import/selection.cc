@@ -17,14 +17,6 @@ using runtime::Tensor;
 using runtime::Type;
 using runtime::ValueId;
 
-// Size `axis` of a value, as a scalar.
-ValueId SizeAlong(ImportContext& context, ValueId x, int64_t axis) {
-  fb::ShapeOfT size;
-  size.start = axis;
-  size.end = axis + 1;
-  return EmitReshape(context, context.Emit(std::move(size), {x}), {});
-}
-
 }  // namespace
 
 // One where an element is the first of the largest along the axis, else zero.
@@ -68,8 +60,7 @@ Status ImportEyeLike(ImportContext& context) {
   }
   if (context.Rank(0) != 2) return context.Invalid("its input is not a matrix");
   const auto numbers = [&](int64_t axis) {
-    const ValueId size = SizeAlong(context, context.input(0), axis);
-    return context.Emit(fb::RangeT(), {context.Int64(0), size, context.Int64(1)});
+    return EmitNumbers(context, SizeAlong(context, context.input(0), axis));
   };
   const ValueId rows = EmitReshape(context, numbers(0), {-1, 1});
   const ValueId distance = EmitBinary(context, BinaryKind::Sub, numbers(1), rows);
@@ -88,6 +79,18 @@ Status ImportCompress(ImportContext& context) {
   }
   const ValueId places = context.Emit(fb::NonZeroT(), {context.input(1)});
   return context.Done(context.Emit(std::move(gather), {x, EmitReshape(context, places, {-1})}));
+}
+
+Status ImportUnique(ImportContext& context) {
+  fb::UniqueT fields;
+  fields.flat = !context.Has("axis");
+  fields.axis = context.Int("axis", 0);
+  fields.sorted = context.Flag("sorted", true);
+  const std::vector<bool> wanted = {true, context.wants(1), context.wants(2), context.wants(3)};
+  const std::vector<ValueId> made =
+      context.EmitSome(std::move(fields), {context.input(0)}, wanted);
+  for (int i = 0; i < 4; ++i) context.Return(i, made[static_cast<size_t>(i)]);
+  return context.status();
 }
 
 // Puts every input element at its flat index among zeros.

@@ -141,8 +141,8 @@ Result<ElementType> ElementTypeOfOnnx(int data_type) {
     return InvalidModel("element type " + std::to_string(data_type) + " is not one of ONNX's");
   }
   return RefuseType(std::string("tensors of ") + kNames[data_type] +
-                    " are not supported; export with bool, integers of 8 bits or more, or floats of 16 or "
-                    "more");
+                    " are not supported; export with bool, integers of 8 bits or more, or floats of "
+                    "16 or more");
 }
 
 Result<Tensor> TensorOfProto(const TensorProto& proto, ExternalData* external) {

@@ -138,7 +138,7 @@ bool BackwardFold::IntoLinear(size_t index, const Affine& affine) {
   const fb::Activation& activation = conv != nullptr         ? conv->activation
                                      : transposed != nullptr ? transposed->activation
                                                              : product->activation;
-  if (!IsNone(activation) || node.input(3) != kNoValue) {
+  if (!IsNone(activation) || node.input(3) != kNoValue || node.input(4) != kNoValue) {
     return Refuse("PRODUCER_NOT_LINEAR", "'" + name + "' already ends in an activation or a sum");
   }
   const bool left = product != nullptr && graph_.ConstantOf(node.input(1)) == nullptr &&
@@ -404,7 +404,7 @@ bool BackwardFold::Through(const Node& node, ValueId output, const Affine& affin
   return false;
 }
 
-void BackwardFold::Commit(Graph& graph, const Node& source) {
+void BackwardFold::Commit(Graph& graph, Uses& uses, const Node& source) {
   std::string into;
   const auto absorb = [&](size_t index, bool named) {
     AddSources(graph.nodes[index], source);
@@ -413,11 +413,16 @@ void BackwardFold::Commit(Graph& graph, const Node& source) {
   const bool only_constants = linear_.empty() && affine_.empty();
   for (LinearEdit& edit : linear_) {
     absorb(edit.node, true);
+    const size_t index = edit.node;
+    uses.Forget(graph, index);
     Apply(graph, std::move(edit));
+    uses.Learn(graph, index);
   }
   for (const AffineEdit& edit : affine_) {
     absorb(edit.node, true);
+    uses.Forget(graph, edit.node);
     SetAffine(graph, graph.nodes[edit.node], edit.affine);
+    uses.Learn(graph, edit.node);
   }
   std::vector<size_t> changed;
   for (const ConstantEdit& edit : constants_) {
@@ -426,7 +431,9 @@ void BackwardFold::Commit(Graph& graph, const Node& source) {
     if (first) absorb(edit.node, only_constants);
     Node& node = graph.nodes[edit.node];
     const std::string name = graph.values[static_cast<size_t>(node.inputs[edit.operand])].name;
+    uses.Forget(graph, edit.node);
     node.inputs[edit.operand] = AddDoubles(graph, name, edit.numbers, edit.shape);
+    uses.Learn(graph, edit.node);
   }
   MarkFolded(graph, source, kind_, into);
 }

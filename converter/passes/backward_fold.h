@@ -16,9 +16,9 @@ class BackwardFold {
 
   // Whether the maker of `id` can make affine(id) instead.
   bool Absorb(ValueId id, const Affine& affine);
-  // Changes the graph; what `source` stands for goes into the operators found. REQUIRES: Absorb
-  // returned true, and the graph is the same.
-  void Commit(Graph& graph, const Node& source);
+  // Changes the graph, and tells `uses`; what `source` stands for goes into the operators found.
+  // REQUIRES: Absorb returned true, and the graph is the same.
+  void Commit(Graph& graph, Uses& uses, const Node& source);
 
   const Refusal& refusal() const { return refusal_; }
 

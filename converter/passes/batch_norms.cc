@@ -1,6 +1,7 @@
 #include "converter/passes/batch_norms.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "converter/passes/passes.h"
 
@@ -8,6 +9,7 @@ namespace pleat::converter {
 
 std::vector<fb::BatchNormT*> BatchNormsOf(Graph& graph, const Node& node) {
   std::vector<fb::BatchNormT*> entries;
+  if (node.sources.empty()) return entries;
   for (fb::BatchNormT& entry : graph.batch_norms) {
     if (std::find(node.sources.begin(), node.sources.end(), entry.node) != node.sources.end()) {
       entries.push_back(&entry);
@@ -36,14 +38,36 @@ void Keep(Graph& graph, const Node& node, const Refusal& refusal) {
   }
 }
 
+namespace {
+
+// Parts of a batch norm that was spelled out may have folded; a step of it that is left is it.
+void KeepSpelledOut(const Node& node, fb::BatchNormT& entry) {
+  const bool step = node.As<fb::BinaryT>() != nullptr || node.As<fb::UnaryT>() != nullptr;
+  if (!step || node.sources.front() != entry.node || entry.status == fb::FoldStatus::Kept) return;
+  entry.status = fb::FoldStatus::Kept;
+  entry.kind.clear();
+  entry.into.clear();
+  entry.reason = "BN_PARAM_NOT_CONST";
+  entry.detail = "its parameters are known only at run time";
+}
+
+}  // namespace
+
 Status RecordBatchNorms(Graph& graph) {
+  if (graph.batch_norms.empty()) return Status::Ok();
   std::vector<bool> seen(graph.batch_norms.size(), false);
+  std::unordered_set<std::string> names;
+  for (const fb::BatchNormT& entry : graph.batch_norms) names.insert(entry.node);
   for (const Node& node : graph.nodes) {
     const bool affine = node.As<fb::ScaleShiftT>() != nullptr;
     const bool training = node.As<fb::BatchNormTrainingT>() != nullptr;
+    const bool known = std::any_of(node.sources.begin(), node.sources.end(),
+                                   [&](const std::string& name) { return names.contains(name); });
+    if (!known) continue;
     bool first = true;
     for (fb::BatchNormT* entry : BatchNormsOf(graph, node)) {
       const auto index = static_cast<size_t>(entry - graph.batch_norms.data());
+      KeepSpelledOut(node, *entry);
       if (seen[index]) continue;
       seen[index] = true;
       if (training && entry->reason.empty()) {

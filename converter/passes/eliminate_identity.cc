@@ -70,31 +70,44 @@ bool ChangesNothing(const Graph& graph, const Node& node) {
 }
 
 // Removes node `index`, which returns its operand. False when names of outputs forbid it.
-bool Bypass(Graph& graph, size_t index) {
+bool Bypass(Graph& graph, Uses& uses, size_t index) {
   Node& node = graph.nodes[index];
   const ValueId input = node.inputs[0], output = node.outputs[0];
-  const Uses uses(graph);
-  if (uses.IsOutput(output)) {
-    const int maker = uses.Maker(input);
-    if (maker < 0 || uses.IsOutput(input)) return false;
+  if (!uses.IsOutput(output)) {
+    uses.Forget(graph, index);
     Empty(node);
-    graph.ReplaceUses(input, output);
-    auto& outputs = graph.nodes[static_cast<size_t>(maker)].outputs;
-    std::replace(outputs.begin(), outputs.end(), input, output);
+    uses.ReplaceUses(graph, output, input);
     return true;
   }
+  const int maker = uses.Maker(input);
+  if (maker < 0 || uses.IsOutput(input)) return false;
+  uses.Forget(graph, index);
   Empty(node);
-  graph.ReplaceUses(output, input);
+  uses.ReplaceUses(graph, input, output);
+  uses.Forget(graph, static_cast<size_t>(maker));
+  auto& outputs = graph.nodes[static_cast<size_t>(maker)].outputs;
+  std::replace(outputs.begin(), outputs.end(), input, output);
+  uses.Learn(graph, static_cast<size_t>(maker));
   return true;
 }
 
-// Joins node `index` with the like node that makes its operand.
-void JoinChain(Graph& graph, size_t index) {
+// Node `index` takes the operand of the node before it instead.
+void ReadBefore(Graph& graph, Uses& uses, size_t index, Node& before) {
   Node& node = graph.nodes[index];
-  const Uses uses(graph);
+  // Views of views of views: enough names to find the place.
+  constexpr size_t kMaxSources = 64;
+  uses.Forget(graph, index);
+  node.inputs[0] = before.inputs[0];
+  uses.Learn(graph, index);
+  if (node.sources.size() + before.sources.size() <= kMaxSources) AddSources(node, before);
+}
+
+// Joins node `index` with the like node that makes its operand.
+void JoinChain(Graph& graph, Uses& uses, size_t index) {
+  Node& node = graph.nodes[index];
   const int maker = uses.Maker(node.inputs.empty() ? kNoValue : node.inputs[0]);
   if (maker < 0) return;
-  const Node& before = graph.nodes[static_cast<size_t>(maker)];
+  Node& before = graph.nodes[static_cast<size_t>(maker)];
   auto* transpose = node.As<fb::TransposeT>();
   const auto* first = before.As<fb::TransposeT>();
   if (transpose != nullptr && first != nullptr && !transpose->perm.empty() &&
@@ -102,9 +115,7 @@ void JoinChain(Graph& graph, size_t index) {
     std::vector<int64_t> perm;
     for (int64_t axis : transpose->perm) perm.push_back(first->perm[static_cast<size_t>(axis)]);
     transpose->perm = std::move(perm);
-    node.inputs[0] = before.inputs[0];
-    AddSources(node, before);
-    return;
+    return ReadBefore(graph, uses, index, before);
   }
   const bool views = before.As<fb::ReshapeT>() != nullptr || before.As<fb::FlattenT>() != nullptr ||
                      before.As<fb::SqueezeT>() != nullptr || before.As<fb::UnsqueezeT>() != nullptr;
@@ -112,18 +123,17 @@ void JoinChain(Graph& graph, size_t index) {
   if (reshape == nullptr || !views) return;
   const auto shape = KnownInt64s(graph, node.input(1));
   const bool copies = shape && std::find(shape->begin(), shape->end(), 0) != shape->end();
-  if (!shape || copies) return;
-  node.inputs[0] = before.inputs[0];
-  AddSources(node, before);
+  if (shape && !copies) ReadBefore(graph, uses, index, before);
 }
 
 }  // namespace
 
 Status EliminateIdentity(Graph& graph) {
+  Uses uses(graph);
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     if (graph.nodes[i].op.type == fb::Op::NONE) continue;
-    JoinChain(graph, i);
-    if (ChangesNothing(graph, graph.nodes[i])) Bypass(graph, i);
+    JoinChain(graph, uses, i);
+    if (ChangesNothing(graph, graph.nodes[i])) Bypass(graph, uses, i);
   }
   DropEmptyNodes(graph);
   graph.EliminateDead();

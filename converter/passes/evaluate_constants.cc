@@ -47,7 +47,7 @@ Status EvaluateConstants(Graph& graph) {
   for (Node& node : graph.nodes) {
     std::vector<const Tensor*> operands;
     int64_t source_bytes = 0, bytes = 0;
-    bool known = true;
+    bool known = node.subgraphs.empty();
     for (ValueId id : node.inputs) {
       operands.push_back(graph.ConstantOf(id));
       known = known && (id == kNoValue || operands.back() != nullptr);

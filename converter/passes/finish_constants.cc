@@ -6,6 +6,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "converter/passes/fold_weights.h"
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
 
@@ -22,6 +23,7 @@ Status RoundConstants(Graph& graph) {
                        node.As<fb::InstanceNormT>() != nullptr;
     if (!folds || TypeOf(graph, node.outputs[0]).element != ElementType::kFloat32) continue;
     for (size_t i = 0; i < node.inputs.size(); ++i) {
+      if (node.As<fb::MatMulT>() == nullptr && i == TapBiasPosition(node)) continue;
       const Tensor* constant = graph.ConstantOf(node.inputs[i]);
       if (constant == nullptr || constant->element() != ElementType::kFloat64) continue;
       auto [place, added] = rounded.emplace(node.inputs[i], kNoValue);

@@ -8,6 +8,7 @@
 //   views, pools, slices and activations. A table of which rows are picked, and the gain and bias
 //   of a normalisation, are weights too.
 #include <algorithm>
+#include <cmath>
 
 #include "converter/passes/backward_fold.h"
 #include "converter/passes/batch_norms.h"
@@ -16,32 +17,39 @@
 namespace pleat::converter {
 namespace {
 
-void FoldOne(Graph& graph, size_t index) {
-  const Uses uses(graph);
+void FoldOne(Graph& graph, Uses& uses, size_t index) {
   Node& node = graph.nodes[index];
   const ValueId input = node.inputs[0];
   const Affine affine = AffineOf(graph, node);
   if (!affine.IsFinite()) {
-    return Keep(graph, node, {"BN_BAD_VARIANCE", "its scale or shift is not a finite number"});
+    size_t c = 0;
+    while (std::isfinite(affine.scale[c]) && std::isfinite(affine.shift[c])) ++c;
+    return Keep(graph, node, {"BN_BAD_VARIANCE", "channel " + std::to_string(c) +
+                                                     ": its scale or shift is not finite"});
   }
   BackwardFold fold(graph, uses);
   if (!fold.Absorb(input, affine)) return Keep(graph, node, fold.refusal());
-  fold.Commit(graph, node);
-  Node& maker = graph.nodes[static_cast<size_t>(uses.Maker(input))];
+  fold.Commit(graph, uses, node);
+  const auto at = static_cast<size_t>(uses.Maker(input));
+  Node& maker = graph.nodes[at];
+  uses.Forget(graph, index);
+  uses.Forget(graph, at);
   std::replace(maker.outputs.begin(), maker.outputs.end(), input, node.outputs[0]);
+  uses.Learn(graph, at);
   Empty(node);
 }
 
 }  // namespace
 
 Status FoldBackward(Graph& graph) {
+  Uses uses(graph);
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
     const auto* scale_shift = node.As<fb::ScaleShiftT>();
     const bool known = scale_shift != nullptr && IsNone(scale_shift->activation) &&
                        graph.ConstantOf(node.inputs[1]) != nullptr &&
                        graph.ConstantOf(node.inputs[2]) != nullptr;
-    if (known) FoldOne(graph, i);
+    if (known) FoldOne(graph, uses, i);
   }
   DropEmptyNodes(graph);
   return Status::Ok();

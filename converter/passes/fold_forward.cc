@@ -1,12 +1,15 @@
-// Before: x -> ScaleShift(s, t) -> views, means over other axes
+// Before: x -> ScaleShift(s, t) -> steps that let a function of each channel pass
 //           -> Conv | ConvTranspose | MatMul (w, b), for every reader
-// After:  x -> the same without it, with w' = w * s[c], b' = b + sum over taps, c of w * t[c]
-// Condition: every reader is such an operator with constant weights, the channel axis is proved to
-//   be its axis of input channels c, and the shift meets every tap: a Conv has no padding (the sum
-//   is wrong at a padded border) and a ConvTranspose none at all (its outputs see varying taps),
-//   unless t = 0.
+// After:  x -> the same without it, with w' = w * s[c], b' = b + sum over taps, c of w * t[c];
+//   where not every output sees every tap (zero padding, ConvTranspose), the shift goes into the
+//   tap bias instead: T'[m,k] = T[m,k] + sum over c of w[m,c,k] * t[c], summed over those taps
+// Condition: every reader is such an operator with constant weights, and the channel axis is proved
+//   to be its axis of input channels c. Views pass, means over other axes, padding by reflection or
+//   repetition, average pooling that counts no padding, nearest and linear resizing, concatenation
+//   with others (which keep s = 1, t = 0), max pooling where s >= 0, zero padding where t = 0.
 // Formula: in double; Gemm's bias becomes beta * b + alpha * sum with beta = 1.
 #include <algorithm>
+#include <cmath>
 
 #include "converter/passes/batch_norms.h"
 #include "converter/passes/fold_weights.h"
@@ -23,26 +26,34 @@ class ForwardFold {
 
   // Whether all readers of `id` can take affine(id) upon themselves.
   bool Absorb(ValueId id, const Affine& affine);
-  // Changes the graph; what `source` stands for goes into the operators found. REQUIRES: Absorb
-  // returned true, and the graph is the same.
-  void Commit(Graph& graph, const Node& source);
+  // Changes the graph, and tells `uses`; what `source` stands for goes into the operators found.
+  // REQUIRES: Absorb returned true, and the graph is the same.
+  void Commit(Graph& graph, Uses& uses, const Node& source);
 
   const Refusal& refusal() const { return refusal_; }
+  // Whether some reader would have taken it.
+  bool several() const { return several_; }
 
  private:
   bool Refuse(std::string code, std::string sentence) {
     refusal_ = {std::move(code), std::move(sentence)};
     return false;
   }
+  bool AbsorbBy(const Node& node, size_t index, ValueId id, const Affine& affine);
   bool IntoLinear(size_t index, const Affine& affine);
+  bool ShiftInto(const Node& node, const WeightMap& map, const Affine& affine, LinearEdit& edit);
   bool Through(const Node& node, const Affine& affine);
   bool ThroughMean(const Node& node, const Affine& affine);
+  bool ThroughPool(const Node& node, const Affine& affine);
+  bool ThroughPad(const Node& node, const Affine& affine);
+  bool ThroughConcat(const Node& node, ValueId id, const Affine& affine);
+  bool PassesUnchanged(const Node& node, const Affine& affine) const;
 
   const Graph& graph_;
   const Uses& uses_;
   std::vector<LinearEdit> edits_;
   Refusal refusal_;
-  std::string kind_;
+  bool several_ = false;
 };
 
 bool HasPadding(const fb::WindowT& window, int64_t taps) {
@@ -55,36 +66,135 @@ bool HasPadding(const fb::WindowT& window, int64_t taps) {
 bool ForwardFold::Absorb(ValueId id, const Affine& affine) {
   const std::vector<int>& readers = uses_.Readers(id);
   if (readers.empty()) return Refuse("BN_OUTPUT_MULTI_USE", "nobody reads its result");
+  const Node* taker = nullptr;
+  std::optional<Refusal> refusal;
   for (int reader : readers) {
-    if (reader < 0) return Refuse("BN_OUTPUT_MULTI_USE", "its result is an output of the network");
+    if (reader < 0) {
+      refusal = {"BN_OUTPUT_MULTI_USE", "its result is an output of the network"};
+      continue;
+    }
     const Node& node = graph_.nodes[static_cast<size_t>(reader)];
-    if (node.input(0) != id || std::count(node.inputs.begin(), node.inputs.end(), id) != 1) {
-      return Refuse("BN_OUTPUT_MULTI_USE",
-                    "'" + NameOf(graph_, node) + "' reads its result as another operand");
-    }
-    const bool linear = node.As<fb::ConvT>() != nullptr || node.As<fb::MatMulT>() != nullptr ||
-                        node.As<fb::ConvTransposeT>() != nullptr;
-    bool absorbed = false;
-    if (IsRearrangement(node)) {
-      absorbed = Through(node, affine);
-    } else if (linear) {
-      absorbed = IntoLinear(static_cast<size_t>(reader), affine);
-    } else if (node.As<fb::ReduceT>() != nullptr) {
-      absorbed = ThroughMean(node, affine);
+    if (AbsorbBy(node, static_cast<size_t>(reader), id, affine)) {
+      taker = &node;
     } else {
-      Refuse("BN_OUTPUT_MULTI_USE", "its reader " + std::string(node.OpName()) + " '" +
-                                        NameOf(graph_, node) + "' is not linear");
+      refusal = refusal_;
     }
-    if (!absorbed) return false;
   }
-  return true;
+  if (!refusal) return true;
+  if (taker != nullptr) {
+    several_ = true;
+    return Refuse("BN_OUTPUT_MULTI_USE", "'" + NameOf(graph_, *taker) + "' could take it, but " +
+                                             refusal->sentence);
+  }
+  refusal_ = *refusal;
+  return false;
+}
+
+bool ForwardFold::AbsorbBy(const Node& node, size_t index, ValueId id, const Affine& affine) {
+  const std::string what = std::string(node.OpName()) + " '" + NameOf(graph_, node) + "'";
+  if (std::count(node.inputs.begin(), node.inputs.end(), id) != 1) {
+    return Refuse("BN_OUTPUT_MULTI_USE", what + " reads its result twice");
+  }
+  if (node.As<fb::ConcatT>() != nullptr) return ThroughConcat(node, id, affine);
+  if (node.input(0) != id) {
+    return Refuse("BN_OUTPUT_MULTI_USE", what + " reads its result as another operand");
+  }
+  if (node.As<fb::ConvT>() != nullptr || node.As<fb::MatMulT>() != nullptr ||
+      node.As<fb::ConvTransposeT>() != nullptr) {
+    return IntoLinear(index, affine);
+  }
+  if (IsRearrangement(node)) return Through(node, affine);
+  if (node.As<fb::ReduceT>() != nullptr) return ThroughMean(node, affine);
+  if (node.As<fb::PoolT>() != nullptr) return ThroughPool(node, affine);
+  if (node.As<fb::PadT>() != nullptr) return ThroughPad(node, affine);
+  if (PassesUnchanged(node, affine)) return Absorb(node.outputs[0], affine);
+  return Refuse("BN_OUTPUT_MULTI_USE", "its reader " + what + " is not linear");
+}
+
+// y = op(x) for which op(s * x + t) = s * op(x) + t holds whatever s and t are.
+bool ForwardFold::PassesUnchanged(const Node& node, const Affine& affine) const {
+  const auto* resize = node.As<fb::ResizeT>();
+  if (resize == nullptr || resize->mode == fb::ResizeMode::Cubic ||
+      resize->coordinates == fb::CoordinateMode::TfCropAndResize) {
+    return false;
+  }
+  const Type& x = TypeOf(graph_, node.inputs[0]);
+  const Type& y = TypeOf(graph_, node.outputs[0]);
+  const auto axis = static_cast<size_t>(affine.axis);
+  return x.ranked && y.ranked && x.shape[axis] != kUnknownDim && x.shape[axis] == y.shape[axis];
+}
+
+bool ForwardFold::ThroughPool(const Node& node, const Affine& affine) {
+  const auto* pool = node.As<fb::PoolT>();
+  const std::string what = "'" + NameOf(graph_, node) + "'";
+  const bool indices = node.outputs.size() > 1 && node.outputs[1] != kNoValue;
+  if (affine.axis != 1 || pool->kind == fb::PoolKind::Lp || pool->channels_last || indices) {
+    return Refuse("BN_OUTPUT_MULTI_USE", "its reader " + what + " is not linear");
+  }
+  if (pool->kind == fb::PoolKind::Max) {
+    if (std::any_of(affine.scale.begin(), affine.scale.end(), [](double s) { return s < 0; })) {
+      return Refuse("NEG_SCALE", "a negative scale cannot pass the maximum of " + what);
+    }
+  } else if (pool->count_include_pad && !affine.IsScaleOnly() &&
+             !Seeded(SeededBug::kCountIncludePad) &&
+             (HasPadding(*pool->window, 0) || pool->ceil_mode)) {
+    return Refuse("POOL_INCLUDE_PAD", what + " counts zeros around the image, which its shift " +
+                                          "must not touch");
+  }
+  return Absorb(node.outputs[0], affine);
+}
+
+bool ForwardFold::ThroughPad(const Node& node, const Affine& affine) {
+  const std::string what = "'" + NameOf(graph_, node) + "'";
+  const auto pads = KnownInt64s(graph_, node.inputs[1]);
+  const auto axes = KnownInt64s(graph_, node.input(3));
+  const int rank = TypeOf(graph_, node.inputs[0]).rank();
+  if (!pads || (node.input(3) != kNoValue && !axes)) {
+    return Refuse("DYNAMIC_SHAPE", "the pads of " + what + " are not known");
+  }
+  const size_t count = pads->size() / 2;
+  for (size_t i = 0; i < count; ++i) {
+    const auto axis = runtime::NormalizeAxis(axes ? (*axes)[i] : static_cast<int64_t>(i), rank);
+    if (!axis.ok()) return Refuse("AXIS_MISMATCH", "the axes of " + what + " are not known");
+    if (axis.value() == affine.axis && ((*pads)[i] != 0 || (*pads)[i + count] != 0)) {
+      return Refuse("AXIS_MISMATCH", what + " pads its channels");
+    }
+  }
+  const bool zero = node.input(2) == kNoValue || KnownScalar(graph_, node.input(2)) == 0.0;
+  if (node.As<fb::PadT>()->mode == fb::PadMode::Constant && !(zero && affine.IsScaleOnly())) {
+    return Refuse("PAD_SHIFT", what + " pads with a constant, which its shift must not touch");
+  }
+  return Absorb(node.outputs[0], affine);
+}
+
+bool ForwardFold::ThroughConcat(const Node& node, ValueId id, const Affine& affine) {
+  const Type& type = TypeOf(graph_, node.outputs[0]);
+  const std::string what = "'" + NameOf(graph_, node) + "'";
+  const auto axis = runtime::NormalizeAxis(node.As<fb::ConcatT>()->axis, type.rank());
+  if (!type.ranked || !axis.ok() || axis.value() != affine.axis) {
+    return Refuse("AXIS_MISMATCH", what + " joins it with others along another axis");
+  }
+  Affine joined{.axis = affine.axis};
+  for (ValueId input : node.inputs) {
+    const Type& part = TypeOf(graph_, input);
+    const int64_t size = part.ranked ? part.shape[static_cast<size_t>(affine.axis)] : kUnknownDim;
+    if (size == kUnknownDim) {
+      return Refuse("DYNAMIC_SHAPE", "the parts of " + what + " vary in size");
+    }
+    if (input == id) {
+      joined.scale.insert(joined.scale.end(), affine.scale.begin(), affine.scale.end());
+      joined.shift.insert(joined.shift.end(), affine.shift.begin(), affine.shift.end());
+    } else {
+      joined.scale.resize(joined.scale.size() + static_cast<size_t>(size), 1.0);
+      joined.shift.resize(joined.shift.size() + static_cast<size_t>(size), 0.0);
+    }
+  }
+  return Absorb(node.outputs[0], joined);
 }
 
 bool ForwardFold::IntoLinear(size_t index, const Affine& affine) {
   const Node& node = graph_.nodes[index];
   const std::string name = NameOf(graph_, node);
-  const auto* conv = node.As<fb::ConvT>();
-  const auto* transposed = node.As<fb::ConvTransposeT>();
   const auto* product = node.As<fb::MatMulT>();
   const auto map = MapWeights(graph_, node);
   if (!map) {
@@ -99,36 +209,51 @@ bool ForwardFold::IntoLinear(size_t index, const Affine& affine) {
                                        "axis " + std::to_string(axis));
   }
   LinearEdit edit{.node = index};
-  std::vector<double> weights = runtime::ToDoubles(*graph_.ConstantOf(node.inputs[1]));
+  if (!affine.IsScaleOnly() && !ShiftInto(node, *map, affine, edit)) return false;
+  if (!affine.IsShiftOnly()) {
+    edit.weights = runtime::ToDoubles(*graph_.ConstantOf(node.inputs[1]));
+    const auto refusal = ScaleWeights(*map, /*by_output=*/false, affine.scale, *edit.weights);
+    if (refusal) return Refuse(refusal->code, refusal->sentence + " in '" + name + "'");
+  }
+  edits_.push_back(std::move(edit));
+  return true;
+}
+
+// What the shift adds to the node's sums: to the bias, or to the tap bias where outputs differ in
+// the taps they see.
+bool ForwardFold::ShiftInto(const Node& node, const WeightMap& map, const Affine& affine,
+                            LinearEdit& edit) {
+  const std::string name = NameOf(graph_, node);
+  const auto* conv = node.As<fb::ConvT>();
+  const auto* product = node.As<fb::MatMulT>();
+  BiasOrRefusal read = ReadBias(graph_, node, static_cast<size_t>(map.outputs));
+  if (read.refusal) return Refuse(read.refusal->code, read.refusal->sentence);
+  const std::vector<double> weights = runtime::ToDoubles(*graph_.ConstantOf(node.inputs[1]));
+  std::vector<double>& bias = read.bias.numbers;
   std::optional<Refusal> refusal;
-  if (!affine.IsScaleOnly()) {
-    if (conv != nullptr && HasPadding(*conv->window, map->taps) &&
-        !Seeded(SeededBug::kNaivePaddedBias)) {
-      return Refuse("PAD_SHIFT", "'" + name + "' pads with zeros, which its shift must not touch");
+  const bool padded = conv != nullptr && HasPadding(*conv->window, map.taps) &&
+                      !Seeded(SeededBug::kNaivePaddedBias);
+  if (padded || node.As<fb::ConvTransposeT>() != nullptr) {
+    std::vector<double> taps = ShiftsOfTaps(map, weights, affine.shift);
+    if (const Tensor* old = graph_.ConstantOf(node.input(TapBiasPosition(node)))) {
+      const std::vector<double> before = runtime::ToDoubles(*old);
+      for (size_t i = 0; i < taps.size(); ++i) taps[i] += before[i];
     }
-    if (transposed != nullptr) {
-      return Refuse("CONVT_SHIFT", "its shift would differ from place to place behind the " +
-                                       std::string("transposed convolution '") + name + "'");
+    // Any of the taps may be left out of an output's bias.
+    for (double& number : bias) number = std::abs(number);
+    for (size_t i = 0; i < taps.size(); ++i) {
+      bias[i / static_cast<size_t>(map.taps)] += std::abs(taps[i]);
     }
-    BiasOrRefusal read = ReadBias(graph_, node, static_cast<size_t>(map->outputs));
-    if (read.refusal) return Refuse(read.refusal->code, read.refusal->sentence);
-    const std::vector<double> sums = SumOfShifts(*map, weights, affine.shift);
+    refusal = CheckRange(bias);
+    edit.tap_bias = std::move(taps);
+  } else {
+    const std::vector<double> sums = SumOfShifts(map, weights, affine.shift);
     const double alpha = product != nullptr ? static_cast<double>(product->alpha) : 1;
-    for (size_t i = 0; i < read.bias.numbers.size(); ++i) {
-      read.bias.numbers[i] += alpha * sums[i % sums.size()];
-    }
-    refusal = CheckRange(read.bias.numbers);
+    for (size_t i = 0; i < bias.size(); ++i) bias[i] += alpha * sums[i % sums.size()];
+    refusal = CheckRange(bias);
     edit.bias = std::move(read.bias);
   }
-  if (!refusal && !affine.IsShiftOnly()) {
-    refusal = ScaleWeights(*map, /*by_output=*/false, affine.scale, weights);
-    edit.weights = std::move(weights);
-  }
   if (refusal) return Refuse(refusal->code, refusal->sentence + " in '" + name + "'");
-  edits_.push_back(std::move(edit));
-  kind_ = conv != nullptr         ? "next_conv"
-          : transposed != nullptr ? "next_conv_transpose"
-                                  : "next_matmul";
   return true;
 }
 
@@ -166,25 +291,36 @@ bool ForwardFold::ThroughMean(const Node& node, const Affine& affine) {
   return Absorb(node.outputs[0], behind);
 }
 
-void ForwardFold::Commit(Graph& graph, const Node& source) {
-  std::string into;
+void ForwardFold::Commit(Graph& graph, Uses& uses, const Node& source) {
+  std::string kind, into;
   for (LinearEdit& edit : edits_) {
     Node& node = graph.nodes[edit.node];
+    // Of several readers the one that says most.
+    if (kind != "next_padded_conv") {
+      kind = node.As<fb::ConvTransposeT>() != nullptr ? "next_conv_transpose"
+             : node.As<fb::MatMulT>() != nullptr      ? "next_matmul"
+             : edit.tap_bias                          ? "next_padded_conv"
+                                                      : "next_conv";
+    }
     AddSources(node, source);
     into += (into.empty() ? "" : ", ") + NameOf(graph, node);
+    const size_t index = edit.node;
+    uses.Forget(graph, index);
     Apply(graph, std::move(edit));
+    uses.Learn(graph, index);
   }
-  MarkFolded(graph, source, kind_, into);
+  MarkFolded(graph, source, kind, into);
 }
 
 bool SaysMore(const std::string& code) {
-  return code == "PAD_SHIFT" || code == "CONVT_SHIFT" || code == "GEMM_BIAS_SHAPE" ||
-         code == "OVERFLOW" || code == "UNDERFLOW";
+  return code == "PAD_SHIFT" || code == "GEMM_BIAS_SHAPE" || code == "POOL_INCLUDE_PAD" ||
+         code == "NEG_SCALE" || code == "OVERFLOW" || code == "UNDERFLOW";
 }
 
 }  // namespace
 
 Status FoldForward(Graph& graph) {
+  Uses uses(graph);
   for (size_t i = graph.nodes.size(); i-- > 0;) {
     Node& node = graph.nodes[i];
     const auto* scale_shift = node.As<fb::ScaleShiftT>();
@@ -195,15 +331,16 @@ Status FoldForward(Graph& graph) {
     }
     const Affine affine = AffineOf(graph, node);
     if (!affine.IsFinite()) continue;
-    const Uses uses(graph);
     ForwardFold fold(graph, uses);
     if (!fold.Absorb(node.outputs[0], affine)) {
-      if (SaysMore(fold.refusal().code)) Keep(graph, node, fold.refusal());
+      if (fold.several() || SaysMore(fold.refusal().code)) Keep(graph, node, fold.refusal());
       continue;
     }
-    fold.Commit(graph, node);
-    graph.ReplaceUses(node.outputs[0], node.inputs[0]);
+    fold.Commit(graph, uses, node);
+    const ValueId input = node.inputs[0], output = node.outputs[0];
+    uses.Forget(graph, i);
     Empty(node);
+    uses.ReplaceUses(graph, output, input);
   }
   DropEmptyNodes(graph);
   return Status::Ok();

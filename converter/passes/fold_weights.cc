@@ -152,6 +152,16 @@ std::vector<double> SumOfShifts(const WeightMap& map, std::span<const double> we
   return sums;
 }
 
+std::vector<double> ShiftsOfTaps(const WeightMap& map, std::span<const double> weights,
+                                 std::span<const double> shift) {
+  std::vector<double> sums(static_cast<size_t>(map.outputs * map.taps), 0);
+  for (int64_t i = 0; i < map.count(); ++i) {
+    sums[static_cast<size_t>(map.Output(i) * map.taps + i % map.taps)] +=
+        weights[static_cast<size_t>(i)] * shift[static_cast<size_t>(map.Input(i))];
+  }
+  return sums;
+}
+
 std::optional<Refusal> CheckRange(std::span<const double> numbers) {
   for (double number : numbers) {
     if (!(std::abs(number) <= kLargest)) return Overflow("bias");
@@ -185,6 +195,8 @@ BiasOrRefusal ReadBias(const Graph& graph, const Node& node, size_t channels) {
   return {std::move(bias), std::nullopt};
 }
 
+size_t TapBiasPosition(const Node& node) { return node.As<fb::ConvT>() != nullptr ? 4 : 3; }
+
 void Apply(Graph& graph, LinearEdit edit) {
   Node& node = graph.nodes[edit.node];
   const auto name_of = [&](ValueId id) { return graph.values[static_cast<size_t>(id)].name; };
@@ -197,6 +209,16 @@ void Apply(Graph& graph, LinearEdit edit) {
     } else {
       weights = own;
     }
+  }
+  if (edit.tap_bias) {
+    const size_t at = TapBiasPosition(node);
+    const Shape& weights = TypeOf(graph, node.inputs[1]).shape;
+    Shape shape(weights.begin() + 2, weights.end());
+    int64_t taps = 1;
+    for (int64_t size : shape) taps *= size;
+    shape.insert(shape.begin(), static_cast<int64_t>(edit.tap_bias->size()) / taps);
+    if (node.inputs.size() <= at) node.inputs.resize(at + 1, kNoValue);
+    node.inputs[at] = AddDoubles(graph, NameOf(graph, node) + ".tap_bias", *edit.tap_bias, shape);
   }
   if (!edit.bias) return;
   if (node.inputs.size() < 3) node.inputs.resize(3, kNoValue);

@@ -45,6 +45,10 @@ std::optional<Refusal> ScaleWeights(const WeightMap& map, bool by_output,
 std::vector<double> SumOfShifts(const WeightMap& map, std::span<const double> weights,
                                 std::span<const double> shift);
 
+// The same for each tap by itself: [outputs][taps]. REQUIRES: the map is of a convolution.
+std::vector<double> ShiftsOfTaps(const WeightMap& map, std::span<const double> weights,
+                                 std::span<const double> shift);
+
 // Refuses numbers that float32 cannot hold.
 std::optional<Refusal> CheckRange(std::span<const double> numbers);
 
@@ -66,9 +70,13 @@ struct LinearEdit {
   size_t operand = 1;  // that the weights are
   std::optional<std::vector<double>> weights;
   std::optional<Bias> bias;
+  std::optional<std::vector<double>> tap_bias;  // of Conv and ConvTranspose: [outputs][taps]
 };
 // Gives the node constants of its own in float64; a new bias has beta = 1.
 void Apply(Graph& graph, LinearEdit edit);
+
+// Where Conv and ConvTranspose have their tap bias.
+size_t TapBiasPosition(const Node& node);
 
 }  // namespace pleat::converter
 

@@ -21,14 +21,15 @@ fb::Activation* ActivationOf(Node& node) {
 }  // namespace
 
 Status FuseActivation(Graph& graph) {
-  for (Node& node : graph.nodes) {
+  Uses uses(graph);
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    Node& node = graph.nodes[i];
     const auto* unary = node.As<fb::UnaryT>();
     if (unary == nullptr || IsNone(unary->activation) ||
         unary->activation.kind() > static_cast<uint8_t>(kernels::UnaryKind::kShrink) ||
         TypeOf(graph, node.inputs[0]).element != ElementType::kFloat32) {
       continue;
     }
-    const Uses uses(graph);
     const int maker = uses.Maker(node.inputs[0]);
     if (maker < 0 || uses.OnlyReader(node.inputs[0]) < 0) continue;
     Node& producer = graph.nodes[static_cast<size_t>(maker)];
@@ -36,7 +37,10 @@ Status FuseActivation(Graph& graph) {
     if (activation == nullptr || !IsNone(*activation)) continue;
     *activation = unary->activation;
     AddSources(producer, node);
+    uses.Forget(graph, i);
+    uses.Forget(graph, static_cast<size_t>(maker));
     producer.outputs[0] = node.outputs[0];
+    uses.Learn(graph, static_cast<size_t>(maker));
     Empty(node);
   }
   DropEmptyNodes(graph);

@@ -46,6 +46,7 @@ bool IsZero(const std::vector<int64_t>& pads) {
 // The window of a node that may take the pads over with this value around the image, else null.
 fb::WindowT* WindowThatTakes(Node& node, double value) {
   if (auto* conv = node.As<fb::ConvT>()) {
+    if (node.input(4) != kNoValue) return nullptr;  // pixels it pads with have a tap bias
     return value == 0 && !conv->channels_last ? conv->window.get() : nullptr;
   }
   auto* pool = node.As<fb::PoolT>();

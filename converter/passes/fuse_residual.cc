@@ -38,7 +38,7 @@ bool FuseOne(Graph& graph) {
     }
     if (taker < 0) continue;
     Node& node = graph.nodes[static_cast<size_t>(taker)];
-    node.inputs.resize(4, kNoValue);
+    if (node.inputs.size() < 4) node.inputs.resize(4, kNoValue);
     node.inputs[3] = residual;
     node.outputs[0] = sum.outputs[0];
     *ActivationOf(node) = binary->activation;

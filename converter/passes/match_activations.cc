@@ -149,6 +149,7 @@ class Matcher {
 }  // namespace
 
 Status MatchActivations(Graph& graph) {
+  Uses uses(graph);
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     Node& node = graph.nodes[i];
     const auto* binary = node.As<fb::BinaryT>();
@@ -157,7 +158,6 @@ Status MatchActivations(Graph& graph) {
                          binary->kind == fb::BinaryKind::Div ||
                          binary->kind == fb::BinaryKind::Max || binary->kind == fb::BinaryKind::Min;
     if (!spelled) continue;
-    const Uses uses(graph);
     const Pattern pattern(graph, uses);
     const auto found = Matcher(pattern).Match(node);
     if (!found || !TypeOf(graph, found->x).ranked ||
@@ -168,8 +168,10 @@ Status MatchActivations(Graph& graph) {
     node.sources = pattern.SourcesBetween(found->x, node.outputs[0]);
     fb::UnaryT unary;
     unary.activation = fb::Activation(static_cast<uint8_t>(found->kind), found->a, found->b);
+    uses.Forget(graph, i);
     node.op.Set(std::move(unary));
     node.inputs = {found->x};
+    uses.Learn(graph, i);
   }
   graph.EliminateDead();
   return Status::Ok();

@@ -87,12 +87,12 @@ ValueId Filled(Graph& graph, const std::string& name, const Shape& sizes, float 
 }  // namespace
 
 Status MatchLayerNorm(Graph& graph) {
+  Uses uses(graph);
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const auto* binary = graph.nodes[i].As<fb::BinaryT>();
     if (binary == nullptr || binary->kind != fb::BinaryKind::Div || !IsNone(binary->activation)) {
       continue;
     }
-    const Uses uses(graph);
     const Pattern pattern(graph, uses);
     const auto found = MatchNormalised(graph, pattern, graph.nodes[i]);
     if (!found || TypeOf(graph, found->x).element != ElementType::kFloat32) continue;
@@ -118,8 +118,10 @@ Status MatchLayerNorm(Graph& graph) {
     norm.axis = found->axis;
     norm.epsilon = static_cast<float>(found->epsilon);
     Node& node = graph.nodes[last];
+    uses.Forget(graph, last);
     node.op.Set(std::move(norm));
     node.inputs = {found->x, gamma, beta};
+    uses.Learn(graph, last);
     node.sources = std::move(sources);
   }
   graph.EliminateDead();

@@ -24,19 +24,25 @@ Status MatchActivations(Graph& graph);
 // The nine steps of a layer normalisation become one LayerNorm.
 Status MatchLayerNorm(Graph& graph);
 
+// Conv and Pool take over the zeros that a Pad before them puts around the image.
+Status FusePad(Graph& graph);
+
 // Arithmetic with per-channel constants beside a linear operator becomes ScaleShift in float64.
 Status CanonicalizeAffine(Graph& graph);
 // ScaleShift goes into the linear operator that feeds it.
 Status FoldBackward(Graph& graph);
+// Convolutions of one image that are added up become one.
+Status MergeConvolutions(Graph& graph);
 // ScaleShift goes into the linear operators that read it.
 Status FoldForward(Graph& graph);
 
-// Conv and Pool take over the zeros that a Pad before them puts around the image.
-Status FusePad(Graph& graph);
 // Conv and MatMul add the other operand of the sum that follows.
 Status FuseResidual(Graph& graph);
 // Operators apply the activation that follows before they store.
 Status FuseActivation(Graph& graph);
+
+// What is left of ScaleShift goes into the operator that reads it, applied where that reads.
+Status FusePrologue(Graph& graph);
 
 // Images lie channels last; transpositions stay only where the order of axes is seen outside.
 Status ChannelsLast(Graph& graph);

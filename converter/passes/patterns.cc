@@ -37,8 +37,9 @@ std::optional<Pattern::Split> Pattern::ConstantOperand(const Node& node) const {
 }
 
 std::vector<Scaled> Pattern::WithoutScale(ValueId id) const {
+  constexpr size_t kMaxWays = 8;  // no formula is spelled with more
   std::vector<Scaled> ways = {{1, id}};
-  while (true) {
+  while (ways.size() < kMaxWays) {
     const Scaled last = ways.back();
     const Node* product = Binary(last.value, fb::BinaryKind::Mul);
     const Node* quotient = Binary(last.value, fb::BinaryKind::Div);
@@ -51,6 +52,7 @@ std::vector<Scaled> Pattern::WithoutScale(ValueId id) const {
     const double number = runtime::ToDoubles(*split->constant)[0];
     ways.push_back({product != nullptr ? last.scale * number : last.scale / number, split->other});
   }
+  return ways;
 }
 
 std::optional<ValueId> Pattern::PlusScalar(ValueId id, double number) const {
@@ -63,8 +65,9 @@ std::optional<ValueId> Pattern::PlusScalar(ValueId id, double number) const {
   return split->other;
 }
 
-int Pattern::Power(ValueId id, ValueId x) const {
+int Pattern::Power(ValueId id, ValueId x, int deepest) const {
   if (id == x) return 1;
+  if (deepest == 0) return 0;
   if (const Node* pow = Binary(id, fb::BinaryKind::Pow)) {
     const auto exponent = KnownScalar(graph_, pow->inputs[1]);
     const bool whole =
@@ -73,8 +76,8 @@ int Pattern::Power(ValueId id, ValueId x) const {
   }
   const Node* product = Binary(id, fb::BinaryKind::Mul);
   if (product == nullptr) return 0;
-  const int left = Power(product->inputs[0], x);
-  const int right = left == 0 ? 0 : Power(product->inputs[1], x);
+  const int left = Power(product->inputs[0], x, deepest - 1);
+  const int right = left == 0 ? 0 : Power(product->inputs[1], x, deepest - 1);
   return right == 0 ? 0 : left + right;
 }
 

@@ -36,7 +36,7 @@ class Pattern {
   // v when the value is v + number.
   std::optional<ValueId> PlusScalar(ValueId id, double number) const;
   // n when the value is x multiplied with itself n times, as products or powers; else 0.
-  int Power(ValueId id, ValueId x) const;
+  int Power(ValueId id, ValueId x, int deepest = 8) const;
   // The constant operand of a Binary node and the other one, in either order.
   struct Split {
     const Tensor* constant;

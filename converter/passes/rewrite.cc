@@ -1,6 +1,7 @@
 #include "converter/passes/rewrite.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "kernels/activation.h"
 
@@ -14,6 +15,41 @@ bool Uses::IsOutput(ValueId id) const {
 int Uses::OnlyReader(ValueId id) const {
   const auto& readers = Readers(id);
   return readers.size() == 1 ? readers[0] : -1;
+}
+
+void Uses::Forget(const Graph& graph, size_t index) {
+  const Node& node = graph.nodes[index];
+  for (ValueId id : node.inputs) {
+    if (id == kNoValue) continue;
+    auto& readers = readers_[static_cast<size_t>(id)];
+    const auto found = std::find(readers.begin(), readers.end(), static_cast<int>(index));
+    if (found != readers.end()) readers.erase(found);
+  }
+  for (ValueId id : node.outputs) {
+    if (id != kNoValue) makers_[static_cast<size_t>(id)] = -1;
+  }
+}
+
+void Uses::Learn(const Graph& graph, size_t index) {
+  readers_.resize(graph.values.size());
+  makers_.resize(graph.values.size(), -1);
+  const Node& node = graph.nodes[index];
+  for (ValueId id : node.inputs) {
+    if (id != kNoValue) readers_[static_cast<size_t>(id)].push_back(static_cast<int>(index));
+  }
+  for (ValueId id : node.outputs) {
+    if (id != kNoValue) makers_[static_cast<size_t>(id)] = static_cast<int>(index);
+  }
+}
+
+void Uses::ReplaceUses(Graph& graph, ValueId from, ValueId to) {
+  std::vector<int> moved = std::exchange(readers_[static_cast<size_t>(from)], {});
+  auto& readers = readers_[static_cast<size_t>(to)];
+  readers.insert(readers.end(), moved.begin(), moved.end());
+  for (const int reader : moved) {
+    auto& ids = reader < 0 ? graph.outputs : graph.nodes[static_cast<size_t>(reader)].inputs;
+    std::replace(ids.begin(), ids.end(), from, to);
+  }
 }
 
 std::string NameOf(const Graph& graph, const Node& node) {

@@ -22,7 +22,7 @@ using runtime::Value;
 using runtime::ValueId;
 namespace fb = runtime::fb;
 
-// Makers and readers of every value at one moment; edits make it stale.
+// Makers and readers of every value; edits make it stale unless it is told.
 class Uses {
  public:
   explicit Uses(const Graph& graph) : readers_(graph.Readers()), makers_(graph.Makers()) {}
@@ -33,6 +33,13 @@ class Uses {
   // The node that alone reads the value, once; -1 when there is no such node or the value is also
   // a graph output.
   int OnlyReader(ValueId id) const;
+
+  // Node `index` is about to change, or go: what it reads and makes is forgotten.
+  void Forget(const Graph& graph, size_t index);
+  // What the changed node reads and makes now.
+  void Learn(const Graph& graph, size_t index);
+  // Graph::ReplaceUses, at the cost of the readers of `from` alone.
+  void ReplaceUses(Graph& graph, ValueId from, ValueId to);
 
  private:
   std::vector<std::vector<int>> readers_;

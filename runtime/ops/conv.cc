@@ -1,10 +1,12 @@
 // Conv: x [N,C,spatial..] (channels last: [N,spatial..,C]), weights [M,C/group,kernel..], optional
-// bias [M], optional residual as the output -> y [N,M,out..] (channels last: [N,out..,M]).
+// bias [M], optional residual as the output, optional tap bias [M,kernel..], optional scale
+// [C], shift [C] and bounds [2] of a prologue -> y [N,M,out..] (channels last: [N,out..,M]).
 #include "kernels/conv.h"
 
 #include "runtime/checked.h"
 #include "runtime/ops/activation.h"
 #include "runtime/ops/product_types.h"
+#include "runtime/ops/prologue.h"
 #include "runtime/ops/window.h"
 
 namespace pleat::runtime {
@@ -13,6 +15,7 @@ namespace {
 using kernels::WeightLayout;
 
 constexpr const char* kNames[] = {"x", "weights", "bias", "residual"};
+constexpr size_t kTapBias = 4, kPrologue = 5;
 
 struct ConvShape {
   WindowGeometry geometry;
@@ -74,7 +77,8 @@ Status CheckPackedWeights(const fb::ConvT& fields, const Type& weights, const Te
 }
 
 // Checks the operands and derives all sizes. `inputs[0]` is ranked.
-Result<ConvShape> Describe(const Node& node, std::span<const Type> inputs, const Tensor* weights) {
+Result<ConvShape> Describe(const Node& node, std::span<const Type> inputs, const Tensor* weights,
+                           const Tensor* tap_bias) {
   const fb::ConvT& fields = *node.As<fb::ConvT>();
   const Type& x = inputs[0];
   const Type& w = inputs[1];
@@ -123,15 +127,19 @@ Result<ConvShape> Describe(const Node& node, std::span<const Type> inputs, const
                       shape.out_channels);
   PLEAT_RETURN_IF_ERROR(CheckOperandShape(node, inputs, 2, "bias", {shape.out_channels}));
   PLEAT_RETURN_IF_ERROR(CheckOperandShape(node, inputs, 3, "residual", shape.output));
+  PLEAT_RETURN_IF_ERROR(
+      CheckTapBias(node, inputs, tap_bias, kTapBias, shape.out_channels, kernel));
   return shape;
 }
 
 Status Infer(InferContext& context) {
-  PLEAT_RETURN_IF_ERROR(CheckProductElements(context.node, context.inputs, kNames));
+  PLEAT_RETURN_IF_ERROR(CheckProductElements(context.node, context.inputs, kNames, kPrologue + 3));
   context.outputs[0] = {.element = context.inputs[0].element, .ranked = false};
   if (!context.inputs[0].ranked) return Status::Ok();
   PLEAT_ASSIGN_OR_RETURN(const ConvShape shape,
-                         Describe(context.node, context.inputs, context.known_input(1)));
+                         Describe(context.node, context.inputs, context.known_input(1),
+                                  context.known_input(kTapBias)));
+  PLEAT_RETURN_IF_ERROR(PrologueOf(context, kPrologue, shape.in_channels).status());
   context.outputs[0].ranked = true;
   context.outputs[0].shape = shape.output;
   return Status::Ok();
@@ -140,7 +148,8 @@ Status Infer(InferContext& context) {
 Status Prepare(PrepareContext& context) {
   const fb::ConvT& fields = *context.node.As<fb::ConvT>();
   PLEAT_ASSIGN_OR_RETURN(const ConvShape shape,
-                         Describe(context.node, context.inputs, context.known_input(1)));
+                         Describe(context.node, context.inputs, context.known_input(1),
+                                  context.known_input(kTapBias)));
   kernels::ConvProblem problem;
   PLEAT_ASSIGN_OR_RETURN(problem.activation, ActivationOf(fields.activation));
   shape.geometry.CopyTo(problem);
@@ -158,6 +167,11 @@ Status Prepare(PrepareContext& context) {
   if (problem.has_bias) problem.bias = ConstantOrOperand(context, 2);
   problem.has_residual = context.has_input(3);
   if (problem.has_residual) context.operands.push_back(3);
+  PLEAT_ASSIGN_OR_RETURN(problem.prologue,
+                         PrologueOf(context, kPrologue, shape.in_channels));
+  if (context.has_input(kTapBias)) {
+    problem.tap_bias = context.known_input(kTapBias)->data<double>().data();
+  }
   context.multiply_adds = static_cast<double>(ElementCount(shape.output)) *
                           static_cast<double>(shape.in_channels / fields.group) *
                           static_cast<double>(shape.geometry.Taps());

@@ -1,5 +1,6 @@
 // ConvTranspose: x [N,C,spatial..] (channels last: [N,spatial..,C]), weights [C,M/group,kernel..],
-// optional bias [M] -> y [N,M,out..] (channels last: [N,out..,M]).
+// optional bias [M], optional tap bias [M,kernel..] -> y [N,M,out..] (channels last:
+// [N,out..,M]).
 #include "kernels/conv_transpose.h"
 
 #include "runtime/checked.h"
@@ -11,6 +12,7 @@ namespace pleat::runtime {
 namespace {
 
 constexpr const char* kNames[] = {"x", "weights", "bias"};
+constexpr size_t kTapBias = 3;
 
 struct ConvTransposeShape {
   WindowGeometry geometry;
@@ -20,7 +22,8 @@ struct ConvTransposeShape {
 };
 
 // Checks the operands and derives all sizes. `inputs[0]` is ranked.
-Result<ConvTransposeShape> Describe(const Node& node, std::span<const Type> inputs) {
+Result<ConvTransposeShape> Describe(const Node& node, std::span<const Type> inputs,
+                                    const Tensor* tap_bias) {
   const fb::ConvTransposeT& fields = *node.As<fb::ConvTransposeT>();
   const Type& x = inputs[0];
   const Type& w = inputs[1];
@@ -73,14 +76,18 @@ Result<ConvTransposeShape> Describe(const Node& node, std::span<const Type> inpu
   shape.output.insert(fields.channels_last ? shape.output.end() : shape.output.begin() + 1,
                       shape.out_channels);
   PLEAT_RETURN_IF_ERROR(CheckOperandShape(node, inputs, 2, "bias", {shape.out_channels}));
+  PLEAT_RETURN_IF_ERROR(
+      CheckTapBias(node, inputs, tap_bias, kTapBias, shape.out_channels, kernel));
   return shape;
 }
 
 Status Infer(InferContext& context) {
-  PLEAT_RETURN_IF_ERROR(CheckProductElements(context.node, context.inputs, kNames));
+  PLEAT_RETURN_IF_ERROR(CheckProductElements(context.node, context.inputs, kNames, kTapBias + 1));
   context.outputs[0] = {.element = context.inputs[0].element, .ranked = false};
   if (!context.inputs[0].ranked) return Status::Ok();
-  PLEAT_ASSIGN_OR_RETURN(const ConvTransposeShape shape, Describe(context.node, context.inputs));
+  PLEAT_ASSIGN_OR_RETURN(
+      const ConvTransposeShape shape,
+      Describe(context.node, context.inputs, context.known_input(kTapBias)));
   context.outputs[0].ranked = true;
   context.outputs[0].shape = shape.output;
   return Status::Ok();
@@ -88,7 +95,9 @@ Status Infer(InferContext& context) {
 
 Status Prepare(PrepareContext& context) {
   const fb::ConvTransposeT& fields = *context.node.As<fb::ConvTransposeT>();
-  PLEAT_ASSIGN_OR_RETURN(const ConvTransposeShape shape, Describe(context.node, context.inputs));
+  PLEAT_ASSIGN_OR_RETURN(
+      const ConvTransposeShape shape,
+      Describe(context.node, context.inputs, context.known_input(kTapBias)));
   kernels::ConvTransposeProblem problem;
   PLEAT_ASSIGN_OR_RETURN(problem.activation, ActivationOf(fields.activation));
   shape.geometry.CopyTo(problem);
@@ -103,6 +112,9 @@ Status Prepare(PrepareContext& context) {
   problem.weights = ConstantOrOperand(context, 1);
   problem.has_bias = context.has_input(2);
   if (problem.has_bias) problem.bias = ConstantOrOperand(context, 2);
+  if (context.has_input(kTapBias)) {
+    problem.tap_bias = context.known_input(kTapBias)->data<double>().data();
+  }
   context.multiply_adds = static_cast<double>(ElementCount(context.inputs[0].shape)) *
                           static_cast<double>(shape.out_channels / fields.group) *
                           static_cast<double>(shape.geometry.Taps());

@@ -1,11 +1,14 @@
 #include "runtime/ops/product_types.h"
 
+#include <algorithm>
+
 namespace pleat::runtime {
 
 Status CheckProductElements(const Node& node, std::span<const Type> inputs,
-                            std::span<const char* const> names) {
-  if (inputs.size() > names.size()) {
-    return InvalidModel("expected at most " + std::to_string(names.size()) + " inputs, got " +
+                            std::span<const char* const> names, size_t most) {
+  most = std::max(most, names.size());
+  if (inputs.size() > most) {
+    return InvalidModel("expected at most " + std::to_string(most) + " inputs, got " +
                         std::to_string(inputs.size()));
   }
   for (size_t i = 0; i < names.size(); ++i) {
@@ -38,6 +41,18 @@ Status CheckOperandShape(const Node& node, std::span<const Type> inputs, size_t 
   if (fits) return Status::Ok();
   return InvalidModel(std::string(name) + ": expected " + ShapeText(expected) + ", got " +
                       ShapeText(got));
+}
+
+Status CheckTapBias(const Node& node, std::span<const Type> inputs, const Tensor* known,
+                    size_t index, int64_t outputs, const Shape& kernel) {
+  if (node.input(index) == kNoValue || index >= inputs.size()) return Status::Ok();
+  if (known == nullptr || known->element() != ElementType::kFloat64) {
+    return InvalidModel("expected a tap bias of constant float64, got " +
+                        (known == nullptr ? "a computed value" : TypeText(inputs[index])));
+  }
+  Shape expected = kernel;
+  expected.insert(expected.begin(), outputs);
+  return CheckOperandShape(node, inputs, index, "tap bias", expected);
 }
 
 const void* ConstantOrOperand(PrepareContext& context, int index) {

@@ -9,14 +9,18 @@
 
 namespace pleat::runtime {
 
-// Fails unless operands 0, 1 and those in `optional` that are present are all float32 or all
-// float64. `names` says what each is called.
+// Fails unless operands 0, 1 and the further ones that have names and are present are all float32
+// or all float64, and there are at most `most` operands (0: those with names).
 Status CheckProductElements(const Node& node, std::span<const Type> inputs,
-                            std::span<const char* const> names);
+                            std::span<const char* const> names, size_t most = 0);
 
 // Fails unless a present operand's type may be `expected`: ranks and known sizes agree.
 Status CheckOperandShape(const Node& node, std::span<const Type> inputs, size_t index,
                          const char* name, const Shape& expected);
+
+// The constant float64 [outputs, kernel..] that operand `index` must be when present.
+Status CheckTapBias(const Node& node, std::span<const Type> inputs, const Tensor* known,
+                    size_t index, int64_t outputs, const Shape& kernel);
 
 // True when both sizes are known and differ.
 inline bool Differ(int64_t a, int64_t b) { return a != kUnknownDim && b != kUnknownDim && a != b; }

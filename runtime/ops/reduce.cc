@@ -6,6 +6,7 @@
 #include "kernels/visit_type.h"
 #include "runtime/ops/axes.h"
 #include "runtime/ops/ops.h"
+#include "runtime/ops/prologue.h"
 
 namespace pleat::runtime {
 namespace {
@@ -29,6 +30,21 @@ Result<std::optional<std::vector<int64_t>>> WrittenAxes(const Context& context) 
   if (type.ranked && type.shape == Shape{0}) return std::optional(std::vector<int64_t>());
   const Tensor* known = context.known_input(1);
   return known == nullptr ? std::nullopt : std::optional(ToInt64s(*known));
+}
+
+constexpr size_t kPrologue = 2;
+
+// What x is read through. It runs along the last axis of sums and means that keep it.
+template <class Context>
+Result<kernels::Prologue> ReadPrologue(const Context& context, const std::vector<bool>& reduced) {
+  const auto& fields = *context.node.template As<fb::ReduceT>();
+  if (!HasPrologue(context, kPrologue)) return kernels::Prologue();
+  const bool sums = fields.kind == fb::ReduceKind::Sum || fields.kind == fb::ReduceKind::Mean;
+  const ElementType element = context.inputs[0].element;
+  if (!sums || reduced.empty() || reduced.back() || !kernels::IsFloat(element)) {
+    return InvalidModel("expected a prologue only of sums and means that keep the last axis");
+  }
+  return PrologueOf(context, kPrologue, context.inputs[0].shape.back());
 }
 
 // For every axis of x, whether it is reduced.
@@ -66,6 +82,7 @@ Status Infer(InferContext& context) {
     return Status::Ok();
   }
   PLEAT_ASSIGN_OR_RETURN(const auto reduced, ReducedAxes(fields, *axes, x.rank()));
+  PLEAT_RETURN_IF_ERROR(ReadPrologue(context, reduced).status());
   y.ranked = true;
   for (size_t i = 0; i < x.shape.size(); ++i) {
     if (!reduced[i]) {
@@ -83,6 +100,7 @@ Status Prepare(PrepareContext& context) {
   PLEAT_ASSIGN_OR_RETURN(const auto axes, WrittenAxes(context));
   if (!axes) return Unsupported("axes that are computed during a run");
   if (axes->empty() && fields.noop_with_empty_axes) {
+    if (HasPrologue(context, kPrologue)) return InvalidModel("expected no prologue of a copy");
     context.view_of = 0;
     return Status::Ok();
   }
@@ -91,6 +109,8 @@ Status Prepare(PrepareContext& context) {
                                  .kind = static_cast<kernels::ReduceKind>(fields.kind),
                                  .select = context.select};
   for (size_t i = 0; i < x.shape.size(); ++i) problem.Append(x.shape[i], reduced[i]);
+  PLEAT_ASSIGN_OR_RETURN(problem.prologue, ReadPrologue(context, reduced));
+  if (problem.prologue) problem.channels = x.shape.back();
   context.operands = {0};
   context.multiply_adds = static_cast<double>(ElementCount(x.shape));
   SelectInto(context, kernels::ReduceCandidates(), problem);

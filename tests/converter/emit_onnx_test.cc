@@ -182,6 +182,30 @@ TEST(EmitOnnxTest, ANormBeforeItsConvolutionGoesForward) {
   EXPECT_EQ(OpsAfter(builder, {1, 4, 4, 4}), "Conv");
 }
 
+// The size of the image decides where taps meet its border; unknown, it is found out at run time.
+TEST(EmitOnnxTest, ShiftsBehindPaddingBecomeAMap) {
+  for (const bool known : {true, false}) {
+    OnnxBuilder builder;
+    const int64_t size = known ? 5 : -1;
+    builder.Input("x", {1, 4, size, size}).Output("y");
+    AddWeight(builder, "w", {6, 2, 3, 3});
+    AddWeight(builder, "v", {6, 2, 3, 2});
+    AddWeight(builder, "b", {6});
+    AddNorm(builder, "x", "a", 4).Node("Pad", {"a", "pads"}, {"p"});
+    builder.Int64s("pads", {0, 0, 1, 0, 0, 0, 0, 2});
+    builder.Node("Conv", {"p", "w", "b"}, {"c"},
+                 {{"group", 2}, {"pads", std::vector<int64_t>{0, 1, 1, 1}}});
+    AddNorm(builder.Node("Relu", {"c"}, {"r"}), "r", "n", 6);
+    builder.Node("ConvTranspose", {"n", "v"}, {"y"},
+                 {{"group", 2}, {"strides", std::vector<int64_t>{2, 2}}});
+    const std::string ones = "Shape Gather Concat ConstantOfShape ";
+    EXPECT_EQ(OpsAfter(builder, {1, 4, 5, 5}),
+              known ? "Pad Conv Add Relu ConvTranspose Add"
+                    : "Pad " + ones + "Conv Conv Add Relu " + ones +
+                          "ConvTranspose ConvTranspose Add");
+  }
+}
+
 TEST(EmitOnnxTest, NormsInARowBecomeOneStep) {
   OnnxBuilder builder;
   builder.Input("x", {2, 4, 3}).Output("y");

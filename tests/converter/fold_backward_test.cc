@@ -148,7 +148,8 @@ TEST(FoldBackward, SumOfTwoTakesTheScaleTwiceAndTheShiftOnce) {
   const ValueId x = net.Input({1, 4, 4, 4});
   const ConvSpec spec{.outputs = 4, .kernel = {1, 1}};
   net.Output(net.BatchNorm(net.Binary(fb::BinaryKind::Add, net.Conv(x, spec), net.Conv(x, spec))));
-  EXPECT_EQ(Fate(ExpectSameAnswers(net.graph)), "FOLDED conv");
+  EXPECT_EQ(Fate(ExpectSameAnswers(net.graph, 0, {.merge = false})), "FOLDED conv");
+  EXPECT_EQ(Fate(ExpectSameAnswers(net.graph)), "FOLDED merged_conv");
   Net skip;
   const ValueId in = skip.Input({1, 4, 4, 4});
   skip.Output(skip.BatchNorm(skip.Binary(fb::BinaryKind::Add, skip.Conv(in, spec), in)));
@@ -251,6 +252,28 @@ TEST(FoldBackward, WeightsAreTheDoubleFormulaRoundedOnce) {
       EXPECT_EQ(weights[m * 27 + i], static_cast<float>(numbers(0, 1)[m * 27 + i] * s1 * s2));
     }
   }
+}
+
+TEST(FoldBackward, PassesCanBeRunOneByOne) {
+  Net net;
+  net.Output(net.Relu(net.BatchNorm(net.Conv(net.Input({1, 4, 4, 4}), {}))));
+  const Graph folded = ExpectSameAnswers(net.graph, 0, {.only_pass = "fold_backward"});
+  EXPECT_EQ(Fate(folded), "FOLDED conv");
+  EXPECT_EQ(Count<fb::TransposeT>(folded), 0);
+  EXPECT_EQ(Count<fb::UnaryT>(folded), 1);
+  const Graph laid = ExpectSameAnswers(net.graph, 0, {.only_pass = "channels_last"});
+  EXPECT_EQ(Fate(laid), "KEPT FOLDING_OFF");
+  const auto message = [&](const converter::ConvertOptions& options) {
+    Graph graph = net.graph;
+    return converter::RunPasses(graph, options).message();
+  };
+  for (const std::string& text : {message({.stop_after = "fold_backwards"}),
+                                  message({.only_pass = "fold_bakward"})}) {
+    EXPECT_NE(text.find("did you mean 'fold_backward'?"), std::string::npos) << text;
+    EXPECT_NE(text.find("pack_weights"), std::string::npos) << text;
+  }
+  EXPECT_NE(message({.fold = false, .stop_after = "fold_backward"}).find("left out"),
+            std::string::npos);
 }
 
 TEST(FoldBackward, OffLeavesEveryBatchNorm) {

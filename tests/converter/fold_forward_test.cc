@@ -22,38 +22,240 @@ TEST(FoldForward, ConvWithoutPaddingOfEveryRankAndGroup) {
   }
 }
 
-TEST(FoldForward, PaddingKeepsTheShiftButNotTheScale) {
-  Net shifts;
-  const ValueId x = shifts.Relu(shifts.Input({1, 3, 5, 5}));
-  shifts.Output(shifts.Conv(shifts.BatchNorm(x), {.pads = {1, 1, 1, 1}}));
-  EXPECT_EQ(Fate(ExpectSameAnswers(shifts.graph)), "KEPT PAD_SHIFT");
-  Net scales;
-  const ValueId y = scales.Relu(scales.Input({1, 2, 5, 5}));
-  scales.Output(scales.Conv(scales.BatchNorm(y, 1, {2, -4}, {0, 0}), {.pads = {1, 1, 1, 1}}));
-  EXPECT_EQ(Fate(ExpectSameAnswers(scales.graph)), "FOLDED next_conv");
+// What a fold that ignores the border would give: the shift summed over all taps everywhere.
+Graph WithNaiveBias(Graph graph) {
+  for (Node& node : graph.nodes) {
+    const Tensor* taps = graph.ConstantOf(node.input(4));
+    if (taps == nullptr) continue;
+    std::vector<double> bias = runtime::ToDoubles(*graph.ConstantOf(node.inputs[2]));
+    const std::vector<double> numbers = runtime::ToDoubles(*taps);
+    for (size_t i = 0; i < numbers.size(); ++i) {
+      bias[i / (numbers.size() / bias.size())] += numbers[i];
+    }
+    const std::vector<float> rounded(bias.begin(), bias.end());
+    node.inputs[2] = graph.AddConstant("naive", Tensor::Vector(rounded));
+    node.inputs.resize(4);
+  }
+  return graph;
 }
 
-TEST(FoldForward, AutoPadCountsAsPaddingUnlessTheKernelIsOne) {
-  for (int64_t kernel : {1, 2}) {
-    Net net;
-    const ValueId x = net.Relu(net.Input({1, 3, 5, 5}));
-    const ConvSpec spec{.kernel = {kernel, kernel}, .auto_pad = fb::AutoPad::SameUpper};
-    net.Output(net.Conv(net.BatchNorm(x), spec));
-    EXPECT_EQ(Fate(ExpectSameAnswers(net.graph)),
-              kernel == 1 ? "FOLDED next_conv" : "KEPT PAD_SHIFT");
+// How many of y's pixels the naive bias gets wrong, of how many.
+std::pair<int64_t, int64_t> NaiveErrors(const Graph& original, const Graph& folded) {
+  const std::vector<Tensor> inputs = MakeInputs(original, 7);
+  const Tensor naive = Run(WithNaiveBias(folded), inputs, false)[0];
+  const std::vector<double> expected = runtime::ToDoubles(RunInDouble(original, inputs)[0]);
+  const std::vector<double> got = runtime::ToDoubles(naive);
+  const Shape& shape = naive.shape();
+  const auto pixels = static_cast<size_t>(shape[2] * shape[3]);
+  int64_t wrong = 0;
+  for (size_t p = 0; p < pixels; ++p) {
+    bool differs = false;
+    for (size_t m = 0; m < static_cast<size_t>(shape[1]); ++m) {
+      differs = differs || expected[m * pixels + p] != got[m * pixels + p];
+    }
+    wrong += differs ? 1 : 0;
+  }
+  return {wrong, static_cast<int64_t>(pixels)};
+}
+
+TEST(FoldForward, ZeroPaddingMeetsNoShift) {
+  struct Case {
+    int64_t size;
+    ConvSpec spec;
+    int64_t wrong, pixels;
+  };
+  const Case cases[] = {
+      {14, {.kernel = {3, 3}, .pads = {1, 1, 1, 1}}, 52, 196},
+      {14, {.kernel = {7, 7}, .strides = {2, 2}, .pads = {3, 3, 3, 3}}, 33, 49},
+      {14, {.kernel = {3, 3}, .dilations = {6, 6}, .pads = {6, 6, 6, 6}}, 192, 196},
+      {4, {.kernel = {7, 7}, .pads = {3, 3, 3, 3}}, 16, 16},
+      {6, {.kernel = {3, 2}, .strides = {1, 3}, .pads = {0, 1, 2, 0}, .group = 3}, -1, 0},
+      {5, {.outputs = 3, .kernel = {3, 3}, .pads = {1, 1, 1, 1}, .group = 3, .bias = false}, -1, 0},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.size);
+    Net net(static_cast<uint64_t>(c.size));
+    const ValueId x = net.Relu(net.Input({1, 3, c.size, c.size}));
+    ConvSpec spec = c.spec;
+    if (spec.group == 3) spec.outputs = 3 * spec.outputs;
+    net.Output(net.Conv(net.BatchNorm(x, 1, {2, -1, 0}, {5, 4, -3}), spec));
+    const Graph folded = ExpectSameAnswers(net.graph);
+    EXPECT_EQ(Fate(folded), "FOLDED next_padded_conv");
+    EXPECT_EQ(Count<fb::ScaleShiftT>(folded), 0);
+    if (c.wrong >= 0) {
+      EXPECT_EQ(NaiveErrors(net.graph, folded), std::pair(c.wrong, c.pixels));
+    }
   }
 }
 
-TEST(FoldForward, ConvTransposeTakesTheScaleOnly) {
-  Net shifts;
-  const ConvSpec spec{.outputs = 4, .kernel = {2, 2}, .strides = {2, 2}, .group = 2};
-  shifts.Output(
-      shifts.ConvTranspose(shifts.BatchNorm(shifts.Relu(shifts.Input({1, 4, 3, 3}))), spec));
-  EXPECT_EQ(Fate(ExpectSameAnswers(shifts.graph)), "KEPT CONVT_SHIFT");
-  Net scales;
-  const ValueId x = scales.Relu(scales.Input({1, 4, 3, 3}));
-  scales.Output(scales.ConvTranspose(scales.BatchNorm(x, 1, {2, -1, 0, 4}, {0, 0, 0, 0}), spec));
-  EXPECT_EQ(Fate(ExpectSameAnswers(scales.graph)), "FOLDED next_conv_transpose");
+TEST(FoldForward, PaddingOfEveryRankGroupAndSize) {
+  for (int64_t rank : {1, 2, 3}) {
+    for (int64_t group : {1, 2, 4}) {
+      for (int64_t size : {1, 2, 4, 7}) {
+        for (int64_t seed : {1, 2, 3}) {
+          Net net(static_cast<uint64_t>(rank * 1000 + group * 100 + size * 10 + seed));
+          Random& random = net.random;
+          ConvSpec spec{.outputs = 4, .kernel = {}, .group = group, .bias = seed != 2};
+          Shape shape = {4, 4};
+          std::vector<int64_t> ends;
+          for (int64_t d = 0; d < rank; ++d) {
+            shape.push_back(seed == 3 ? kUnknownDim : size);
+            spec.kernel.push_back(random.Between(1, 3));
+            spec.strides.push_back(random.Between(1, 2));
+            spec.dilations.push_back(random.Between(1, 2));
+            const int64_t reach = (spec.kernel.back() - 1) * spec.dilations.back();
+            spec.pads.push_back(random.Between(0, 2));
+            ends.push_back(std::max(reach - spec.pads.back(), random.Between(0, 2)));
+          }
+          spec.pads.insert(spec.pads.end(), ends.begin(), ends.end());
+          const ValueId norm = net.BatchNorm(net.Relu(net.Input(shape)));
+          net.Output(net.Conv(norm, spec));
+          EXPECT_EQ(Fate(ExpectSameAnswers(net.graph)).substr(0, 6), "FOLDED");
+          if (testing::Test::HasFailure()) return;
+        }
+      }
+    }
+  }
+}
+
+TEST(FoldForward, AutoPadCountsAsPaddingUnlessTheKernelIsOne) {
+  for (const auto pad : {fb::AutoPad::SameUpper, fb::AutoPad::SameLower, fb::AutoPad::Valid}) {
+    for (int64_t kernel : {1, 2}) {
+      Net net;
+      const ValueId x = net.Relu(net.Input({1, 3, 5, 5}));
+      const ConvSpec spec{.kernel = {kernel, kernel}, .auto_pad = pad};
+      net.Output(net.Conv(net.BatchNorm(x), spec));
+      EXPECT_EQ(Fate(ExpectSameAnswers(net.graph)),
+                kernel == 1 || pad == fb::AutoPad::Valid ? "FOLDED next_conv"
+                                                         : "FOLDED next_padded_conv");
+    }
+  }
+}
+
+TEST(FoldForward, ConvTransposeAddsEachTapWhereItLands) {
+  for (int64_t rank : {1, 2, 3}) {
+    for (int64_t group : {1, 2, 4}) {
+      for (int64_t stride : {1, 2, 3}) {
+        Net net(static_cast<uint64_t>(rank * 100 + group * 10 + stride));
+        Shape shape = {4, 4};
+        ConvSpec spec{.outputs = 8, .kernel = {}, .group = group, .bias = stride != 2};
+        for (int64_t d = 0; d < rank; ++d) {
+          shape.push_back(4 - d);
+          spec.kernel.push_back(3 - d % 2);
+          spec.strides.push_back(stride);
+          spec.pads.push_back(d % 2);
+        }
+        spec.pads.resize(static_cast<size_t>(2 * rank), 1);
+        net.Output(net.ConvTranspose(net.BatchNorm(net.Relu(net.Input(shape))), spec));
+        EXPECT_EQ(Fate(ExpectSameAnswers(net.graph)), "FOLDED next_conv_transpose");
+      }
+    }
+  }
+}
+
+TEST(FoldForward, ZeroPadInFrontIsPadding) {
+  for (const bool zero : {true, false}) {
+    Net net;
+    const ValueId norm = net.BatchNorm(net.Relu(net.Input({1, 3, 5, 5})));
+    const ValueId value = zero ? net.Constant({}, {0}) : net.Constant({}, {1});
+    const ValueId pads = net.Int64s({0, 0, 1, 2, 0, 0, 0, 1});
+    net.Output(net.Conv(net.Add(fb::PadT{}, {norm, pads, value}), {.pads = {1, 0, 0, 1}}));
+    EXPECT_EQ(Fate(ExpectSameAnswers(net.graph)),
+              zero ? "FOLDED next_padded_conv" : "KEPT PAD_SHIFT");
+  }
+  // Zeros that are there before the batch norm are pixels like others.
+  Net before;
+  const ValueId pads = before.Int64s({0, 0, 1, 2, 0, 0, 0, 1});
+  const ValueId padded = before.Add(fb::PadT{}, {before.Relu(before.Input({1, 3, 5, 5})), pads});
+  before.Output(before.Conv(before.BatchNorm(padded), {.pads = {1, 1, 1, 1}}));
+  EXPECT_EQ(Fate(ExpectSameAnswers(before.graph)), "FOLDED next_padded_conv");
+}
+
+TEST(FoldForward, OtherPaddingLetsItPass) {
+  for (const auto mode : {fb::PadMode::Reflect, fb::PadMode::Edge, fb::PadMode::Wrap}) {
+    Net net;
+    const ValueId norm = net.BatchNorm(net.Relu(net.Input({1, 3, 5, 5})));
+    fb::PadT pad;
+    pad.mode = mode;
+    const ValueId pads = net.Int64s({0, 0, 1, 2, 0, 0, 2, 1});
+    net.Output(net.Conv(net.Add(std::move(pad), {norm, pads}), {.pads = {1, 1, 1, 1}}));
+    EXPECT_EQ(Fate(ExpectSameAnswers(net.graph)), "FOLDED next_padded_conv");
+  }
+}
+
+ValueId Pool(Net& net, ValueId x, fb::PoolKind kind, bool padded, bool counts) {
+  fb::PoolT pool;
+  pool.kind = kind;
+  pool.count_include_pad = counts;
+  pool.window = std::make_unique<fb::WindowT>();
+  pool.window->kernel = {2, 2};
+  pool.window->strides = {2, 2};
+  if (padded) pool.window->pads = {1, 1, 1, 1};
+  return net.Add(std::move(pool), {x});
+}
+
+// Conv -> Relu -> BatchNorm -> pool -> Conv.
+TEST(FoldForward, PoolsLetItPassUnderTheirConditions) {
+  struct Case {
+    fb::PoolKind kind;
+    bool padded, counts, negative;
+    const char* fate;
+  };
+  for (const Case& c : {Case{fb::PoolKind::Max, true, false, false, "FOLDED next_padded_conv"},
+                        Case{fb::PoolKind::Max, false, false, true, "KEPT NEG_SCALE"},
+                        Case{fb::PoolKind::Average, false, true, true, "FOLDED next_padded_conv"},
+                        Case{fb::PoolKind::Average, true, true, true, "KEPT POOL_INCLUDE_PAD"}}) {
+    Net net;
+    const ValueId x = net.Relu(net.Conv(net.Input({1, 4, 8, 8}), {.pads = {1, 1, 1, 1}}));
+    const double third = c.negative ? -2 : 0;
+    const ValueId norm = net.BatchNorm(x, 1, {1, 2, third, 0.5}, {3, -4, 5, 1});
+    const ValueId pooled = Pool(net, norm, c.kind, c.padded, c.counts);
+    net.Output(net.Conv(pooled, {.pads = {1, 1, 1, 1}}));
+    EXPECT_EQ(Fate(ExpectSameAnswers(net.graph)), c.fate);
+  }
+}
+
+TEST(FoldForward, ConcatenationScalesItsPartOnly) {
+  for (int64_t axis : {1, 2}) {
+    Net net;
+    const ValueId a = net.BatchNorm(net.Relu(net.Input({1, 4, 4, 4})));
+    const ValueId b = net.Relu(net.Input({1, 4, 4, 4}));
+    const ValueId c = net.BatchNorm(net.Relu(net.Input({1, 4, 4, 4})));
+    fb::ConcatT concat;
+    concat.axis = axis;
+    const ValueId joined = net.Add(std::move(concat), {a, b, c});
+    net.Output(net.Conv(joined, {.pads = {1, 1, 1, 1}}));
+    const Graph folded = ExpectSameAnswers(net.graph);
+    for (size_t i : {0, 1}) {
+      EXPECT_EQ(Fate(folded, i), axis == 1 ? "FOLDED next_padded_conv"
+                                           : "KEPT PRODUCER_NOT_LINEAR");
+    }
+  }
+}
+
+TEST(FoldForward, NearestResizeLetsItPass) {
+  Net net;
+  const ValueId norm = net.BatchNorm(net.Relu(net.Input({1, 4, 4, 4})));
+  fb::ResizeT resize;
+  resize.coordinates = fb::CoordinateMode::Asymmetric;
+  resize.nearest = fb::NearestMode::Floor;
+  const ValueId scales = net.Constant({4}, {1, 1, 2, 2});
+  const ValueId large = net.Add(std::move(resize), {norm, kNoValue, scales});
+  net.Output(net.Conv(large, {.pads = {1, 1, 1, 1}}));
+  EXPECT_EQ(Fate(ExpectSameAnswers(net.graph)), "FOLDED next_padded_conv");
+}
+
+// Conv -> Relu -> BatchNorm -> two readers: both or neither.
+TEST(FoldForward, PostActivationGoesIntoAllReaders) {
+  for (const bool linear : {true, false}) {
+    Net net;
+    const ValueId x = net.Relu(net.Conv(net.Input({2, 3, 6, 6}), {.pads = {1, 1, 1, 1}}));
+    const ValueId norm = net.BatchNorm(x);
+    net.Output(net.Conv(norm, {.pads = {1, 1, 1, 1}}));
+    net.Output(linear ? net.Conv(norm, {.kernel = {1, 1}}) : net.Relu(norm));
+    EXPECT_EQ(Fate(ExpectSameAnswers(net.graph)),
+              linear ? "FOLDED next_padded_conv" : "KEPT BN_OUTPUT_MULTI_USE");
+  }
 }
 
 TEST(FoldForward, GemmOfEveryForm) {

@@ -24,6 +24,54 @@ UnaryKind OnlyUnary(const Graph& graph) {
   return static_cast<UnaryKind>(graph.nodes[0].As<fb::UnaryT>()->activation.kind());
 }
 
+// Concat -> BatchNorm -> Relu -> Conv and the mean at the end, as in DenseNet.
+TEST(FusePrologue, PreActivationIsAppliedWhereItIsRead) {
+  struct Case {
+    ConvSpec spec;
+    const char* fate;
+  };
+  const Case cases[] = {
+      {{.kernel = {1, 1}}, "FOLDED prologue"},
+      {{.kernel = {1, 1}, .pads = {1, 0, 1, 2}}, "FOLDED prologue"},
+      {{.outputs = 12, .kernel = {3, 3}, .pads = {1, 1, 1, 1}}, "FOLDED prologue"},
+      {{.kernel = {3, 3}, .strides = {2, 2}, .pads = {1, 1, 1, 1}, .group = 4}, "FOLDED prologue"},
+      {{.outputs = 8, .kernel = {3, 3}, .pads = {1, 1, 1, 1}, .group = 8},
+       "KEPT"},
+  };
+  for (const Case& c : cases) {
+    Net net;
+    fb::ConcatT concat;
+    concat.axis = 1;
+    const ValueId a = net.Relu(net.Conv(net.Input({2, 4, 8, 8}), {}));
+    const ValueId b = net.Relu(net.Conv(net.Input({2, 4, 8, 8}), {}));
+    const ValueId both = net.Add(std::move(concat), {a, b});
+    net.Output(both);
+    net.Output(net.Conv(net.Relu(net.BatchNorm(both)), c.spec));
+    const Graph folded = ExpectSameAnswers(net.graph);
+    EXPECT_TRUE(Fate(folded).starts_with(c.fate)) << Fate(folded);
+    EXPECT_EQ(Count<fb::ScaleShiftT>(folded), Fate(folded)[0] == 'K' ? 1 : 0);
+  }
+  Net mean;
+  const ValueId x = mean.Relu(mean.Conv(mean.Input({2, 4, 8, 8}), {.outputs = 6}));
+  mean.Output(x);
+  fb::ReduceT reduce;
+  reduce.kind = fb::ReduceKind::Mean;
+  reduce.axes = {2, 3};
+  const ValueId pooled = mean.Add(std::move(reduce), {mean.Relu(mean.BatchNorm(x))});
+  mean.Output(pooled);
+  EXPECT_EQ(Fate(ExpectSameAnswers(mean.graph, 1e-6)), "FOLDED prologue");
+}
+
+TEST(FusePrologue, SeveralReadersShareOnePass) {
+  Net net;
+  const ValueId x = net.Relu(net.Input({1, 4, 8, 8}));
+  net.Output(x);
+  const ValueId read = net.Relu(net.BatchNorm(x));
+  net.Output(net.Conv(read, {.kernel = {1, 1}}));
+  net.Output(net.Conv(read, {}));
+  EXPECT_EQ(Fate(ExpectSameAnswers(net.graph)).substr(0, 4), "KEPT");
+}
+
 TEST(MatchActivations, HardSwishInEveryOrder) {
   for (int form = 0; form < 4; ++form) {
     Net net(1, /*exact=*/false);

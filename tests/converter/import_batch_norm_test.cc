@@ -100,6 +100,89 @@ TEST(ImportBatchNormTest, TrainingIsKept) {
   EXPECT_EQ(extra.status().code(), StatusCode::kInvalidModel) << extra.status().message();
 }
 
+TEST(ImportBatchNormTest, EveryOperatorSetReadsItsOwnForms) {
+  const Attributes test = {{"is_test", int64_t{1}}, {"spatial", int64_t{1}}, {"momentum", 0.5f}};
+  Attributes oldest = test;
+  oldest["consumed_inputs"] = std::vector<int64_t>{0, 0, 0, 1, 1};
+  const std::vector<std::pair<int64_t, Attributes>> forms = {
+      {1, oldest},
+      {6, test},
+      {7, {{"spatial", int64_t{1}}, {"momentum", 0.5f}}},
+      {8, {{"spatial", int64_t{0}}}},
+      {9, {{"momentum", 0.5f}}},
+      {14, {{"training_mode", int64_t{0}}, {"momentum", 0.5f}}},
+      {15, {{"training_mode", int64_t{0}}}},
+  };
+  for (const auto& [opset, attributes] : forms) {
+    const OnnxBuilder builder = Model(opset, attributes);
+    EXPECT_EQ(Ops(builder.Import()), "ScaleShift") << opset;
+    ExpectNear(Answer(builder, {Floats({1, 2, 2}, kX)}), Normalized(1e-5));
+  }
+}
+
+TEST(ImportBatchNormTest, ParametersOfOtherTypesAreReadInDouble) {
+  OnnxBuilder builder(15);
+  builder.Input("x", {1, 2, 2}).Weight("gamma", {2}, kGamma).Weight("beta", {2}, kBeta).Output("y");
+  onnx::TensorProto mean, variance;
+  mean.set_name("mean");
+  variance.set_name("variance");
+  for (onnx::TensorProto* proto : {&mean, &variance}) {
+    proto->add_dims(2);
+    proto->set_data_type(onnx::TensorProto::DOUBLE);
+  }
+  for (const float number : kMean) mean.add_double_data(number);
+  for (const float number : kVariance) variance.add_double_data(number);
+  *builder.graph().add_initializer() = mean;
+  *builder.graph().add_initializer() = variance;
+  builder.Node("BatchNormalization", {"x", "gamma", "beta", "mean", "variance"}, {"y"});
+  EXPECT_EQ(Ops(builder.Import()), "ScaleShift");
+  ExpectNear(Answer(builder, {Floats({1, 2, 2}, kX)}), Normalized(1e-5));
+}
+
+TEST(ImportBatchNormTest, TrainingRunsAsWhatItIs) {
+  for (const int64_t opset : {9, 14, 15}) {
+    Attributes attributes = {{"momentum", 0.25f}, {"epsilon", 0.5f}};
+    if (opset >= 14) attributes["training_mode"] = int64_t{1};
+    OnnxBuilder builder = Model(opset, attributes, {"y", "m", "v"});
+    builder.Output("m").Output("v");
+    const auto outputs = tests::ImportAndRun(builder, {Floats({1, 2, 2}, kX)});
+    ASSERT_TRUE(outputs.ok()) << outputs.status().message();
+    std::vector<double> y, m, v;
+    for (size_t c = 0; c < 2; ++c) {
+      const double mean = (double{kX[2 * c]} + kX[2 * c + 1]) / 2;
+      const double variance = 0.25;  // of two numbers that are 1 apart
+      for (size_t i = 0; i < 2; ++i) {
+        y.push_back((kX[2 * c + i] - mean) / std::sqrt(variance + 0.5) * kGamma[c] + kBeta[c]);
+      }
+      m.push_back(kMean[c] * 0.25 + mean * 0.75);
+      v.push_back(kVariance[c] * 0.25 + variance * 0.75);
+    }
+    ExpectNear(runtime::ToDoubles((*outputs)[0]), y);
+    ExpectNear(runtime::ToDoubles((*outputs)[1]), m);
+    ExpectNear(runtime::ToDoubles((*outputs)[2]), v);
+  }
+}
+
+TEST(ImportBatchNormTest, TrainingFreezesOrFailsWhereAsked) {
+  OnnxBuilder builder = Model(15, {{"training_mode", int64_t{1}}}, {"y", "m", "v"});
+  builder.Output("m").Output("v");
+  builder.Node("BatchNormalization", {"y", "gamma", "beta", "mean", "variance"}, {"z"},
+               {{"training_mode", int64_t{1}}});
+  builder.Output("z");
+  EXPECT_EQ(Ops(builder.Import()), "BatchNormTraining BatchNormTraining");
+  const auto frozen = builder.Import({.training = TrainingMode::kFreeze});
+  ASSERT_TRUE(frozen.ok()) << frozen.status().message();
+  EXPECT_EQ(Ops(frozen).find("BatchNormTraining"), std::string::npos) << Ops(frozen);
+  ASSERT_EQ(frozen->batch_norms.size(), 2u);
+  EXPECT_EQ(frozen->batch_norms[0].reason, "");
+  const auto refused = builder.Import({.training = TrainingMode::kError});
+  EXPECT_EQ(refused.status().code(), StatusCode::kUnsupported);
+  for (const char* name : {"y_node", "z_node", "--bn-training=error"}) {
+    EXPECT_NE(refused.status().message().find(name), std::string::npos)
+        << refused.status().message();
+  }
+}
+
 TEST(ImportBatchNormTest, ParametersBehindNodesAreConstants) {
   OnnxBuilder builder = WithWeights(17);
   builder.Int64s("two", {2}).Int64s("row", {1, 2}).Int64s("zero", {0});

@@ -103,11 +103,16 @@ TEST(ImportQuantizeTest, DynamicQuantization) {
   EXPECT_EQ(ToDoubles((*outputs)[2]), (Doubles{51}));
 }
 
-TEST(ImportQuantizeTest, BlocksAreRefused) {
-  OnnxBuilder builder(21);
-  builder.Input("x", {2, 4}).Weight("scale", {2, 2}, {1, 1, 1, 1}).Output("y", TensorProto::UINT8);
-  builder.Node("QuantizeLinear", {"x", "scale"}, {"y"}, {{"block_size", int64_t{2}}});
-  EXPECT_EQ(builder.Import().status().code(), StatusCode::kUnsupported);
+TEST(ImportQuantizeTest, BlocksShareTheirParameters) {
+  const auto quantize = [](int64_t columns) {
+    OnnxBuilder builder(21);
+    builder.Input("x", {1, columns}).Weight("scale", {1, 2}, {1, 2});
+    builder.Node("QuantizeLinear", {"x", "scale"}, {"y"}, {{"block_size", int64_t{2}}});
+    builder.Output("y", TensorProto::UINT8);
+    return builder;
+  };
+  EXPECT_EQ(tests::Answer(quantize(3), {Floats({1, 3}, {4, 6, 8})}), (Doubles{4, 6, 4}));
+  EXPECT_EQ(quantize(-1).Import().status().code(), StatusCode::kUnsupported);
 }
 
 }  // namespace

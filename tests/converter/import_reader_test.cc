@@ -62,9 +62,9 @@ TEST(OnnxReaderTest, EveryFlippedByteIsAnswered) {
 
 TEST(OnnxReaderTest, StatesTheVersionsItKnows) {
   EXPECT_EQ(Read(Small(17, 2).Bytes()).code(), StatusCode::kUnsupported);
-  EXPECT_EQ(Read(Small(17, 14).Bytes()).code(), StatusCode::kUnsupported);
+  EXPECT_EQ(Read(Small(17, 15).Bytes()).code(), StatusCode::kUnsupported);
   EXPECT_TRUE(Read(Small(17, 3).Bytes()).ok());
-  EXPECT_TRUE(Read(Small(17, 13).Bytes()).ok());
+  EXPECT_TRUE(Read(Small(17, 14).Bytes()).ok());
   EXPECT_EQ(Read(Small(0).Bytes()).code(), StatusCode::kInvalidModel);
   EXPECT_EQ(Read(Small(-3).Bytes()).code(), StatusCode::kInvalidModel);
   const Status newer = Read(Small(kNewestOpset + 1).Bytes());

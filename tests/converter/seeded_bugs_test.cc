@@ -21,7 +21,7 @@ bool Passes(int bug) {
   const pid_t child = fork();
   if (child == 0) {
     seeded = bug;
-    setenv("PLEAT_GRAPHS", "200", 1);
+    setenv("PLEAT_GRAPHS", "300", 1);
     const bool quiet = std::getenv("PLEAT_SEEDED_BUG") == nullptr;
     if (quiet && std::freopen("/dev/null", "w", stdout) == nullptr) _exit(0);
     int count = 4;

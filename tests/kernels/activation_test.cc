@@ -65,6 +65,8 @@ TEST(ApplyUnary, KnownValues) {
       {K::kIsInf, 1, 0, kInf, 0},
       {K::kIsInf, 0, 1, kInf, 1},
       {K::kBitwiseNot, 0, 0, 5, -6},
+      {K::kAffine, 2, 0.5, -3, -5.5},
+      {K::kScaledTanh, 2, 3, 0.25, 2 * std::tanh(0.75)},
   };
   for (const auto& [kind, a, b, x, y] : cases) {
     EXPECT_NEAR(ApplyUnary(kind, a, b, x), y, 1e-15 * std::max(1.0, std::abs(y)))

@@ -187,8 +187,8 @@ TEST(RoiAlign, EveryBinIsTheMeanOrLargestOfItsSamples) {
     std::vector<int64_t> pictures;
     for (int64_t r = 0; r < p.regions; ++r) {
       const double left = random.Uniform(-6, 12), top = random.Uniform(-6, 12);
-      for (const double at : {left, top, left + random.Uniform(0.1, 9), top + random.Uniform(0.1, 9)})
-        rois.push_back(static_cast<float>(at));
+      const double right = left + random.Uniform(0.1, 9), bottom = top + random.Uniform(0.1, 9);
+      for (const double at : {left, top, right, bottom}) rois.push_back(static_cast<float>(at));
       pictures.push_back(random.Below(p.batch));
     }
     const int64_t bins = p.bins_high * p.bins_wide;

@@ -14,10 +14,26 @@ ReduceProblem Problem(K kind, const std::vector<int64_t>& sizes, bool first_redu
   return problem;
 }
 
+// x as the problem reads it; `magnitude`: the sizes of what is added up for that.
+template <class T>
+std::vector<T> Read(const ReduceProblem& problem, const std::vector<float>& x, bool magnitude) {
+  std::vector<T> read(x.begin(), x.end());
+  if (!problem.prologue) return read;
+  const auto* scale = static_cast<const float*>(problem.prologue.scale);
+  const auto* shift = static_cast<const float*>(problem.prologue.shift);
+  for (size_t i = 0; i < x.size(); ++i) {
+    const size_t c = i % static_cast<size_t>(problem.channels);
+    read[i] = static_cast<T>(magnitude ? std::abs(x[i] * scale[c]) + std::abs(shift[c])
+                                       : ApplyPrologue<float>(problem.prologue, x[i], c));
+  }
+  return read;
+}
+
 // The same problem by the reference in double.
 std::vector<double> Definition(ReduceProblem problem, const std::vector<float>& x) {
   problem.type = ElementType::kFloat64;
-  const std::vector<double> wide(x.begin(), x.end());
+  const std::vector<double> wide = Read<double>(problem, x, false);
+  problem.prologue = {};
   std::vector<double> y(static_cast<size_t>(problem.Outputs()));
   const void* in = wide.data();
   void* out = y.data();
@@ -33,8 +49,10 @@ std::vector<double> Bounds(ReduceProblem problem, const std::vector<float>& x) {
     return std::vector<double>(static_cast<size_t>(problem.Outputs()), 0);
   }
   const bool squares = kind == K::kSumSquare || kind == K::kL2;
+  const std::vector<float> sizes = Read<float>(problem, x, true);
   problem.kind = squares ? K::kSumSquare : K::kL1;
-  std::vector<double> bounds = Definition(problem, x);
+  problem.prologue = {};
+  std::vector<double> bounds = Definition(problem, sizes);
   for (double& bound : bounds) {
     if (kind == K::kL2) bound = std::sqrt(bound);
     if (kind == K::kMean) bound /= static_cast<double>(problem.Terms());
@@ -93,6 +111,29 @@ TEST(Reduce, EveryKernelMatchesTheDefinition) {
                  std::to_string(problem.sizes[1]) + "," + std::to_string(problem.sizes[2]));
     CheckAll(problem,
              random.Values<float>(static_cast<size_t>(problem.Outputs() * problem.Terms()), -2, 2));
+  }
+}
+
+TEST(Reduce, PrologueRunsAlongTheChannels) {
+  tests::Random random(27);
+  for (const K kind : {K::kSum, K::kMean}) {
+    for (const int64_t channels : {1, 2, 63, 64, 65, 200}) {
+      for (const int64_t terms : {1, 2, 49, 64, 65, 300}) {
+        for (const Activation& activation :
+             {Activation{UnaryKind::kClip, 0, 6}, Activation{UnaryKind::kSwish, 1}}) {
+          ReduceProblem problem{.kind = kind};
+          problem.Append(2, false);
+          problem.Append(terms, true);
+          problem.Append(channels, false);
+          const auto scale = random.Values<float>(static_cast<size_t>(channels), -2, 2);
+          const auto shift = random.Values<float>(static_cast<size_t>(channels), -1, 1);
+          problem.channels = channels;
+          problem.prologue = {scale.data(), shift.data(), activation};
+          SCOPED_TRACE("channels " + std::to_string(channels) + " terms " + std::to_string(terms));
+          CheckAll(problem, random.Values<float>(static_cast<size_t>(2 * terms * channels), -2, 2));
+        }
+      }
+    }
   }
 }
 

@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
+#include <ctime>
+#include <thread>
 #include <vector>
 
 #include "kernels/fma_peak.h"
@@ -28,6 +31,34 @@ TEST(ThreadPool, RunsEveryIndexOnceOnExclusiveSlots) {
       for (const auto& c : calls) EXPECT_EQ(c, 1);
     }
   }
+}
+
+TEST(ThreadPool, RunsManyShortLoopsBackToBackAndAfterPauses) {
+  for (int threads : {2, 3, 4, 7}) {
+    ThreadPool pool(threads);
+    std::atomic<size_t> sum{0};
+    size_t expected = 0;
+    for (size_t loop = 0; loop < 3000; ++loop) {
+      const size_t count = loop % 9;
+      pool.ParallelFor(count, [&](size_t index, size_t) { sum += index + 1; });
+      expected += count * (count + 1) / 2;
+      // Long enough for workers to fall asleep.
+      if (loop % 600 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    EXPECT_EQ(sum, expected);
+  }
+}
+
+// Processor time of all threads of the process, in seconds.
+double ProcessorSeconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
+
+TEST(ThreadPool, IdleWorkersSleep) {
+  ThreadPool pool(4);
+  pool.ParallelFor(16, [](size_t, size_t) {});
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  const double before = ProcessorSeconds();
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  EXPECT_LT(ProcessorSeconds() - before, 0.05);
 }
 
 TEST(PartOf, CoversTheRangeWithoutGaps) {

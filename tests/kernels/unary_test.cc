@@ -60,6 +60,8 @@ const std::vector<Case> kCases = {
     {K::kRound, 0, 0, 0},
     {K::kSign, 0, 0, 0},
     {K::kSin, 0, 0, 0.5},
+    {K::kAffine, 0.5f, 2, 0.5},
+    {K::kScaledTanh, 1.7159f, 0.5f, 5, 100 * kTiny},
     {K::kTan, 0, 0, 0.5},
     {K::kAcosh, 0, 0, 0.5},
 };

@@ -58,6 +58,40 @@ TEST(ConvOp, AddsBiasResidualAndActivation) {
             (std::vector<double>{11, 12, 12, 12, 11, 10}));
 }
 
+TEST(ConvOp, AddsTapBiasInsideTheImage) {
+  fb::WindowT window;
+  window.pads = {1, 1};
+  const Tensor x = Filled({1, 1, 3}), w = Filled({1, 1, 3}, 0, 0);
+  const Tensor taps = Tensor::Of<double>({1, 3}, std::vector<double>{1, 10, 100});
+  EXPECT_EQ(Numbers(Evaluate(Conv(window), {x, w, Tensor(), Tensor(), taps})),
+            (std::vector<double>{110, 111, 11}));
+  fb::WindowT scatter;
+  scatter.strides = {2};
+  EXPECT_EQ(Numbers(Evaluate(ConvTranspose(scatter), {x, w, Tensor(), taps})),
+            (std::vector<double>{1, 10, 101, 10, 101, 10, 100}));
+  EXPECT_EQ(Failure(Conv(window), {x, w, Tensor(), Tensor(), Filled({1, 3})}).message(),
+            "expected a tap bias of constant float64, got float32[1,3]");
+  const Tensor short_taps = Tensor::Of<double>({1, 2}, std::vector<double>{1, 10});
+  EXPECT_EQ(Failure(Conv(window), {x, w, Tensor(), Tensor(), short_taps}).message(),
+            "tap bias: expected [1,3], got [1,2]");
+}
+
+TEST(ConvOp, ReadsThroughThePrologue) {
+  fb::WindowT window;
+  window.pads = {1, 0};
+  const auto fields = Conv(window);
+  const Tensor x = Filled({1, 2, 2}), w = Filled({1, 2, 2}, 1, 0), none = Tensor();
+  const Tensor scale = Tensor::Vector<float>({2, -1}), shift = Tensor::Vector<float>({3, 3});
+  const Tensor bounds = Tensor::Vector<float>({0, 6});
+  // x = [[1 2] [3 4]] is read as [[5 6] [0 0]], and 0 in front of it.
+  EXPECT_EQ(Numbers(Evaluate(fields, {x, w, none, none, none, scale, shift, bounds})),
+            (std::vector<double>{5, 11}));
+  EXPECT_EQ(Failure(fields, {x, w, none, none, none, scale}).message(),
+            "expected constant shift of float32");
+  EXPECT_EQ(Failure(fields, {x, w, none, none, none, scale, Filled({3})}).message(),
+            "shift: expected [2], got [3]");
+}
+
 TEST(ConvOp, ReadsPackedWeights) {
   kernels::ConvProblem p;
   p.in_channels = 4;

@@ -18,7 +18,9 @@ std::vector<std::string> On(const std::string& verb, const std::string& file,
 }
 
 TEST(CommandTest, WrongUseExitsWith2) {
-  EXPECT_TRUE(Pleat({}).FailedWith(2));
+  const Outcome bare = Pleat({});
+  EXPECT_EQ(bare.code, 2);
+  EXPECT_NE((bare.out + bare.err).find("Usage: pleat"), std::string::npos);
   EXPECT_TRUE(Pleat({"frobnicate"}).FailedWith(2));
   EXPECT_TRUE(Pleat({"inspect"}).FailedWith(2));
   EXPECT_TRUE(Pleat({"inspect", "a", "--no-such-flag"}).FailedWith(2));
@@ -120,6 +122,25 @@ TEST(CommandTest, AFullDiskIsAnError) {
   }
 }
 
+TEST(CommandTest, MistypedNamesAreGuessed) {
+  const auto error = [](const std::vector<std::string>& words) {
+    const Outcome outcome = Pleat(words);
+    EXPECT_TRUE(outcome.FailedWith(2));
+    return outcome.err.substr(std::string("pleat: error: ").size());
+  };
+  const std::string network = ModelPath("digits_mlp/model.onnx");
+  EXPECT_EQ(error({"conver", network}), "there is no verb 'conver'; did you mean 'convert'?\n");
+  EXPECT_NE(error({"xyzzy"}).find("'xyzzy'; there are: convert, "), std::string::npos);
+  EXPECT_EQ(error({"bench", network, "--treads", "2"}),
+            "'bench' has no option '--treads'; did you mean '--threads'?\n");
+  EXPECT_EQ(error({"bench", network, "--xyzzy=2"}), "'bench' has no option '--xyzzy'\n");
+  EXPECT_NE(error({"run", network, "--input", "imgae=x.npy"}).find("did you mean 'image'?"),
+            std::string::npos);
+  const Outcome none = Pleat({});
+  EXPECT_EQ(none.code, 2);
+  EXPECT_NE(none.err.find("Subcommands:"), std::string::npos);
+}
+
 TEST(CommandTest, OperatorsAreListed) {
   const Outcome json = Pleat({"operators", "--json"});
   ASSERT_EQ(json.code, 0);
@@ -134,6 +155,9 @@ TEST(CommandTest, OperatorsAreListed) {
   EXPECT_NE(ReadText(PLEAT_SOURCE_DIR "/README.md").find("-->\n" + table + "<!--"),
             std::string::npos)
       << "put what `pleat operators --markdown` prints between the README's markers";
+  EXPECT_EQ(ReadText(PLEAT_SOURCE_DIR "/converter/import/OPERATORS.md"),
+            Pleat({"operators", "--table"}).out)
+      << "put what `pleat operators --table` prints into converter/import/OPERATORS.md";
 }
 
 }  // namespace

@@ -74,7 +74,7 @@ def test_comparison():
         again = compare(folder, "--rounds", "2", "--runtimes", "pleat,pleat_exact")
         assert again.returncode == 0, again.stderr
         grown = json.loads(pathlib.Path(f"{folder}/r.json").read_text())["measurements"]
-        assert len(grown) == 6 and grown["0/digits_mlp/1/pleat"] == ours, grown
+        assert len(grown) == 8 and grown["0/digits_mlp/1/pleat"] == ours, grown
 
 
 test_conclusions()

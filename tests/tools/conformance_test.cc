@@ -77,9 +77,9 @@ TEST(ConformanceTest, ComparesAsOnnxDoes) {
   EXPECT_FALSE(Compare(Tensor::Vector<double>({1, 1000}), y, kOnnxTolerance).pass);
   const Tensor coarse = runtime::Cast(y, runtime::ElementType::kBFloat16);
   const Tensor near =
-      runtime::Cast(Tensor::Vector<float>({1.0078125f, 1000}), runtime::ElementType::kBFloat16);
-  const Tensor far =
       runtime::Cast(Tensor::Vector<float>({1.015625f, 1000}), runtime::ElementType::kBFloat16);
+  const Tensor far =
+      runtime::Cast(Tensor::Vector<float>({1.0234375f, 1000}), runtime::ElementType::kBFloat16);
   EXPECT_TRUE(Compare(near, coarse, kOnnxTolerance).pass);
   EXPECT_FALSE(Compare(far, coarse, kOnnxTolerance).pass);
 }

@@ -91,6 +91,13 @@ TEST(ConvertTest, TheCertificateIsAlsoAPage) {
   }
 }
 
+TEST(ConvertTest, TheReadmeShowsWhatExplainPrints) {
+  const Outcome outcome = Pleat({"explain", ModelPath("digits_mlp/model.onnx")});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const std::string readme = ReadText(std::string(PLEAT_SOURCE_DIR) + "/README.md");
+  EXPECT_NE(readme.find("```\n" + outcome.out + "```\n"), std::string::npos) << outcome.out;
+}
+
 TEST(ConvertTest, TheSameBytesEveryTime) {
   const TempFolder folder;
   ASSERT_EQ(Pleat({"convert", kCnn, "-o", folder / "again.pleat"}).code, 0);
@@ -160,6 +167,23 @@ TEST(ConvertTest, FoldsIntoOnnx) {
       Pleat({"explain", folder / "folded.onnx", "--json"}).Json()["summary"];
   EXPECT_EQ(folded["folded"], 0);
   EXPECT_EQ(folded["kept"], source["kept"]);
+}
+
+TEST(ConvertTest, PassesRunAloneAndErrorsNameThem) {
+  const TempFolder folder;
+  const Outcome alone = Pleat({"convert", kCnn, "-o", folder / "a.pleat", "--only-pass",
+                               "fold_backward", "--verify", "--json"});
+  ASSERT_EQ(alone.code, 0) << alone.err;
+  EXPECT_GT(alone.Json()["batch_norms"]["folded"], 0);
+  const Outcome wrong =
+      Pleat({"convert", kCnn, "-o", folder / "b.pleat", "--stop-after", "fold_backwards"});
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_NE(wrong.err.find("did you mean 'fold_backward'?"), std::string::npos) << wrong.err;
+  EXPECT_EQ(Pleat({"explain", kCnn, "--bn-training", "sometimes"}).code, 2);
+  const Outcome kept = Pleat({"convert", kCnn, "-o", folder / "c.pleat", "--no-fold"});
+  EXPECT_EQ(kept.code, 0) << kept.err;
+  EXPECT_NE(Pleat({"explain", folder / "c.pleat"}).out.find("To fold FOLDING_OFF: convert without"),
+            std::string::npos);
 }
 
 TEST(ConvertTest, StagesCanBeSeen) {

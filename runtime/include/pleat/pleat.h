@@ -260,7 +260,8 @@ PLEAT_API pleat_code pleat_cancel(pleat_session* session);
 
 /* An output of the last run, dense; in the session's memory, or where pleat_set_output said. It and
  * its shape stay until the session's next call other than this one. After pleat_prepare and before
- * a run the shape is there and `data` is NULL. */
+ * a run the shape is there and `data` is NULL; a shape that depends on the inputs' numbers is an
+ * error (NOT_RUN) until there was a run. */
 PLEAT_API pleat_code pleat_get_output(pleat_session* session, size_t index, pleat_tensor* tensor);
 
 #ifdef __cplusplus
