@@ -98,7 +98,7 @@ std::vector<Case> Cases() {
          return net.BatchNorm(y, 1, {1, 1, 1, 1}, {0, kInfinity, 0, 0});
        })},
       {"OVERFLOW", "of a weight", Behind([](Net& net, ValueId y) {
-         return net.BatchNorm(y, 1, {1, 1e39, 1, 1}, {0, 0, 0, 0});
+         return net.BatchNorm(y, 1, {1, 3e38, 1, 1}, {0, 0, 0, 0});
        })},
       {"OVERFLOW", "of the bias", Behind([](Net& net, ValueId y) {
          return net.BatchNorm(y, 1, {1, 1, 1, 1}, {0, -1e39, 0, 0});
