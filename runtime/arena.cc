@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <utility>
 
@@ -51,27 +52,19 @@ bool AllAlike(std::span<const Lifetime> buffers) {
   });
 }
 
-}  // namespace
+struct Placement {
+  std::vector<size_t> offsets;
+  size_t end = 0;      // bytes of the whole
+  size_t highest = 0;  // position in the order of the buffer that reaches it first
+};
 
-// Greedy by size: the largest buffer first, each at the lowest gap among those already placed that
-// are alive with it (Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net
-// Inference", 2020).
-std::vector<size_t> PlaceBuffers(std::span<const Lifetime> buffers, size_t* arena_bytes) {
-  std::vector<size_t> order(buffers.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return buffers[a].bytes > buffers[b].bytes; });
-  std::vector<size_t> offsets(buffers.size(), 0);
-  *arena_bytes = 0;
-  if (AllAlike(buffers)) {
-    for (const size_t index : order) {
-      offsets[index] = *arena_bytes;
-      *arena_bytes += Padded(buffers[index].bytes);
-    }
-    return offsets;
-  }
+// Each buffer in turn at the lowest gap among those placed before it that are alive with it.
+Placement PlaceInOrder(std::span<const Lifetime> buffers, const std::vector<size_t>& order) {
+  Placement placement{.offsets = std::vector<size_t>(buffers.size(), 0)};
+  std::vector<size_t>& offsets = placement.offsets;
   Placed placed(buffers);
-  for (const size_t index : order) {
+  for (size_t position = 0; position < order.size(); ++position) {
+    const size_t index = order[position];
     std::vector<size_t> neighbours = placed.Neighbours(index);
     std::sort(neighbours.begin(), neighbours.end(),
               [&](size_t a, size_t b) { return offsets[a] < offsets[b]; });
@@ -83,9 +76,69 @@ std::vector<size_t> PlaceBuffers(std::span<const Lifetime> buffers, size_t* aren
     }
     offsets[index] = offset;
     placed.Add(index);
-    *arena_bytes = std::max(*arena_bytes, offset + bytes);
+    if (offset + bytes > placement.end) {
+      placement.end = offset + bytes;
+      placement.highest = position;
+    }
   }
-  return offsets;
+  return placement;
+}
+
+// The largest sum of buffers alive at one step: no placement is smaller.
+size_t LargestSum(std::span<const Lifetime> buffers) {
+  std::vector<std::pair<int, size_t>> changes;  // modulo 2^64
+  for (const Lifetime& buffer : buffers) {
+    changes.emplace_back(buffer.first, Padded(buffer.bytes));
+    if (buffer.last == std::numeric_limits<int>::max()) continue;
+    changes.emplace_back(buffer.last + 1, size_t{0} - Padded(buffer.bytes));
+  }
+  std::sort(changes.begin(), changes.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  size_t sum = 0;
+  size_t largest = 0;
+  for (size_t i = 0; i < changes.size(); ++i) {
+    sum += changes[i].second;
+    const bool last_of_step = i + 1 == changes.size() || changes[i + 1].first != changes[i].first;
+    if (last_of_step) largest = std::max(largest, sum);
+  }
+  return largest;
+}
+
+constexpr int kTries = 100;
+constexpr size_t kTriedBuffers = 1024;  // above, further tries would cost more than they save
+
+}  // namespace
+
+// Greedy by size, the largest buffer first (Pisarchyk and Lee, "Efficient Memory Management for
+// Deep Neural Net Inference", 2020). Where that leaves gaps, the buffer that reaches highest is
+// placed earlier and all is tried again.
+std::vector<size_t> PlaceBuffers(std::span<const Lifetime> buffers, size_t* arena_bytes) {
+  std::vector<size_t> order(buffers.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return buffers[a].bytes > buffers[b].bytes; });
+  if (AllAlike(buffers)) {
+    std::vector<size_t> offsets(buffers.size(), 0);
+    *arena_bytes = 0;
+    for (const size_t index : order) {
+      offsets[index] = *arena_bytes;
+      *arena_bytes += Padded(buffers[index].bytes);
+    }
+    return offsets;
+  }
+  Placement best = PlaceInOrder(buffers, order);
+  const size_t bound = buffers.size() <= kTriedBuffers ? LargestSum(buffers) : best.end;
+  size_t highest = best.highest;
+  for (int i = 0; i < kTries && best.end > bound && highest > 0; ++i) {
+    const size_t earlier = static_cast<size_t>(i) * 7 % highest;  // scattered, the same each time
+    const auto moved = order.begin() + static_cast<std::ptrdiff_t>(highest);
+    std::rotate(order.begin() + static_cast<std::ptrdiff_t>(earlier), moved, moved + 1);
+    Placement next = PlaceInOrder(buffers, order);
+    highest = next.highest;
+    if (next.end < best.end) best = std::move(next);
+  }
+  *arena_bytes = best.end;
+  return std::move(best.offsets);
 }
 
 }  // namespace pleat::runtime

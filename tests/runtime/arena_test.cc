@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "runtime/plan.h"
 #include "tests/support/random.h"
 
@@ -41,6 +43,24 @@ TEST(PlaceBuffers, ReusesMemoryAlongAChain) {
   size_t arena = 0;
   PlaceBuffers(chain, &arena);
   EXPECT_EQ(arena, 1280u);
+}
+
+TEST(PlaceBuffers, LeavesNoGapThatAnotherOrderCloses) {
+  tests::Random random(2);
+  for (int round = 0; round < 500; ++round) {
+    std::vector<Lifetime> buffers(static_cast<size_t>(random.Between(3, 10)));
+    std::vector<size_t> live(16, 0);
+    for (Lifetime& buffer : buffers) {
+      buffer.first = static_cast<int>(random.Between(0, 8));
+      buffer.last = static_cast<int>(random.Between(buffer.first, buffer.first + 3));
+      buffer.bytes = 64 * static_cast<size_t>(random.Between(1, 10));
+      for (int s = buffer.first; s <= buffer.last; ++s) live[static_cast<size_t>(s)] += buffer.bytes;
+    }
+    size_t arena = 0;
+    PlaceBuffers(buffers, &arena);
+    const size_t bound = *std::max_element(live.begin(), live.end());
+    EXPECT_LE(static_cast<double>(arena), 1.05 * static_cast<double>(bound)) << "round " << round;
+  }
 }
 
 }  // namespace
