@@ -11,8 +11,7 @@ namespace pleat::converter {
 runtime::Result<std::map<std::string, double>> SmallestVariances(const std::string& path) {
   PLEAT_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, ReadModelFile(path));
   PLEAT_ASSIGN_OR_RETURN(const auto model, ReadOnnx(bytes));
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  ExternalData external(folder.empty() ? "." : folder);
+  ExternalData external(FolderOf(path));
   std::map<std::string, const onnx::TensorProto*> initializers;
   for (const auto& tensor : model->graph().initializer()) initializers[tensor.name()] = &tensor;
   std::map<std::string, double> smallest;

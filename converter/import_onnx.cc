@@ -42,10 +42,7 @@ Result<Graph> ImportOnnxFile(const std::string& path, ConvertOptions options) {
   PLEAT_ASSIGN_OR_RETURN(std::vector<std::byte> bytes, ReadModelFile(path));
   PLEAT_ASSIGN_OR_RETURN(auto model, ReadOnnx(bytes));
   std::vector<std::byte>().swap(bytes);
-  if (options.folder.empty()) {
-    const std::string folder = std::filesystem::path(path).parent_path().string();
-    options.folder = folder.empty() ? "." : folder;
-  }
+  if (options.folder.empty()) options.folder = FolderOf(path);
   return Import(std::move(model), options);
 }
 

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <climits>
 #include <cstring>
+#include <filesystem>
 #include <string_view>
 
 #include "converter/wire_scan.h"
@@ -106,6 +107,11 @@ class File {
 };
 
 }  // namespace
+
+std::string FolderOf(const std::string& path) {
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  return folder.empty() || path == "/dev/stdin" ? "." : folder;
+}
 
 int64_t OpsetOf(const onnx::ModelProto& model) {
   for (const auto& import : model.opset_import()) {

@@ -27,6 +27,9 @@ runtime::Result<std::unique_ptr<onnx::ModelProto>> ReadOnnx(std::span<const std:
 // The bytes of a regular file of at most 2 GiB; kIo when it cannot be read.
 runtime::Result<std::vector<std::byte>> ReadModelFile(const std::string& path);
 
+// The folder that a file's external data lives in: its own, or the current one for stdin.
+std::string FolderOf(const std::string& path);
+
 // The version of the default domain; 0 when the model imports none.
 int64_t OpsetOf(const onnx::ModelProto& model);
 

@@ -281,7 +281,7 @@ void AddBench(CLI::App& app, Command& command) {
               "load: reading the file (for ONNX, converting it too); prepare: choosing kernels and "
               "packing\n"
               "weights; first run: the one after. All other times are of runs after the warm-up.");
-  verb->add_option("FILE", flags->path, "A .pleat or ONNX file");
+  AddFile(verb, "FILE", flags->path, "A .pleat or ONNX file")->required(false);
   AddSessionFlags(verb, flags->session);
   verb->add_option("--warmup", flags->warmup, "Runs before measuring")
       ->check(CLI::Range(0, 1'000'000))

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 
 namespace pleat::tools {
 namespace {
@@ -13,6 +14,24 @@ namespace {
 size_t Width(const std::string& text) {
   return static_cast<size_t>(
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+// A terminal that moves its cursor and colours its text.
+bool IsTerminal(int descriptor) {
+  const char* kind = std::getenv("TERM");
+  return isatty(descriptor) != 0 && (kind == nullptr || std::string_view(kind) != "dumb");
+}
+
+// Colours every cell of a table but those of its first column that is `word`.
+void ColourCells(std::string_view word, Colour colour, std::string& table) {
+  const std::string painted = Coloured(word, colour, true);
+  for (size_t at = 0; (at = table.find(word, at)) != std::string::npos;) {
+    const size_t end = at + word.size();
+    const bool begins = at >= 2 && table.compare(at - 2, 2, "  ") == 0;
+    const bool ends = end == table.size() || table[end] == '\n' || table.compare(end, 2, "  ") == 0;
+    if (begins && ends) table.replace(at, word.size(), painted);
+    at += begins && ends ? painted.size() : word.size();
+  }
 }
 
 }  // namespace
@@ -48,6 +67,29 @@ std::string BytesText(size_t bytes) {
   return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", size, kUnits[unit]);
 }
 
+bool WantsColour(std::FILE* stream) {
+  const char* no_colour = std::getenv("NO_COLOR");
+  return (no_colour == nullptr || *no_colour == '\0') && IsTerminal(fileno(stream));
+}
+
+std::string Coloured(std::string_view text, Colour colour, bool wanted) {
+  if (!wanted) return std::string(text);
+  const int code = colour == Colour::kRed ? 31 : colour == Colour::kGreen ? 32 : 33;
+  return fmt::format("\x1b[{}m{}\x1b[0m", code, text);
+}
+
+void PrintText(std::string text, std::FILE* stream) {
+  constexpr struct {
+    std::string_view word;
+    Colour colour;
+  } kCells[] = {{"FOLDED", Colour::kGreen}, {"KEPT", Colour::kYellow}, {"ok", Colour::kGreen},
+                {"BEYOND", Colour::kRed}};
+  for (const auto& [word, colour] : kCells) {
+    if (WantsColour(stream)) ColourCells(word, colour, text);
+  }
+  fmt::print(stream, "{}", text);
+}
+
 Table::Table(std::vector<std::string> header, std::string alignment)
     : alignment_(std::move(alignment)) {
   rows_.push_back(std::move(header));
@@ -76,7 +118,7 @@ std::string Table::Text() const {
   return text;
 }
 
-Progress::Progress(bool quiet) : wanted_(!quiet && isatty(STDERR_FILENO)) {}
+Progress::Progress(bool quiet) : wanted_(!quiet && IsTerminal(STDERR_FILENO)) {}
 
 Progress::~Progress() {
   if (shown_) fmt::print(stderr, "\r\x1b[K");

@@ -2,6 +2,7 @@
 #ifndef PLEAT_TOOLS_CONSOLE_H_
 #define PLEAT_TOOLS_CONSOLE_H_
 
+#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -25,6 +26,17 @@ Json TextOrNull(const std::string& text);
 
 // "512 B", "1.5 KiB", "97.5 MiB".
 std::string BytesText(size_t bytes);
+
+// True when colours are wanted on the stream: it is a terminal that has them, and NO_COLOR
+// (no-color.org) is not set.
+bool WantsColour(std::FILE* stream);
+
+// `text` between the escapes of a colour, where `wanted`.
+enum class Colour { kRed, kGreen, kYellow };
+std::string Coloured(std::string_view text, Colour colour, bool wanted);
+
+// Prints results, words that tell how something went in a colour where WantsColour.
+void PrintText(std::string text, std::FILE* stream = stdout);
 
 // Columns as wide as their widest cell; numbers to the right.
 class Table {

@@ -13,6 +13,7 @@
 #include "tools/certificate_page.h"
 #include "tools/console.h"
 #include "tools/network.h"
+#include "tools/streams.h"
 #include "tools/verb.h"
 #include "tools/verification.h"
 
@@ -61,7 +62,7 @@ std::vector<std::pair<const char*, std::string>> TargetsOf(const Flags& flags) {
   return targets;
 }
 
-Status CheckPaths(const Flags& flags) {
+Status CheckPaths(const Flags& flags, const Command& command) {
   const auto targets = TargetsOf(flags);
   if (flags.output.empty() && flags.onnx.empty()) {
     return InvalidArgument("nothing to write: give -o OUT.pleat, --emit-onnx OUT.onnx or both");
@@ -76,7 +77,12 @@ Status CheckPaths(const Flags& flags) {
       return InvalidArgument(std::string("the ") + what + " " + path + " is the " +
                              targets[j].first + " too");
     }
-    PLEAT_RETURN_IF_ERROR(CheckTarget(path));
+    if (IsStream(path)) {
+      if (command.json) return InvalidArgument("--json and - would both print on stdout");
+      if (path != flags.report) PLEAT_RETURN_IF_ERROR(CheckNoTerminal(path));
+    } else {
+      PLEAT_RETURN_IF_ERROR(CheckTarget(path));
+    }
   }
   return Status::Ok();
 }
@@ -92,7 +98,7 @@ Status WriteAll(const std::vector<std::pair<std::string, std::string>>& files) {
     if (written + 1 < files.size() && std::filesystem::exists(path)) {
       PLEAT_ASSIGN_OR_RETURN(before[written], runtime::MapFile(path));
     }
-    status = runtime::WriteFileAtomically(path, BytesOf(bytes));
+    status = WriteFileOrStdout(path, BytesOf(bytes));
     written += status.ok() ? 1 : 0;
   }
   if (status.ok()) return status;
@@ -169,7 +175,7 @@ Result<std::string> ReportOf(const Flags& flags, const Graph& graph, const std::
 }
 
 Status Convert(const Flags& flags, const Command& command) {
-  PLEAT_RETURN_IF_ERROR(CheckPaths(flags));
+  PLEAT_RETURN_IF_ERROR(CheckPaths(flags, command));
   PLEAT_ASSIGN_OR_RETURN(const auto shapes, ParseShapes(flags.shapes));
   PLEAT_ASSIGN_OR_RETURN(const bool is_model, IsModelFile(flags.input));
   if (is_model) return InvalidArgument(flags.input + " is a .pleat file already");
@@ -218,6 +224,9 @@ Status Convert(const Flags& flags, const Command& command) {
     if (!flags.report.empty()) files.push_back({flags.report, report});
     if (!flags.onnx.empty()) files.push_back({flags.onnx, onnx});
     if (!flags.output.empty()) files.push_back({flags.output, bytes});
+    // What is on stdout cannot be taken back.
+    std::stable_partition(files.begin(), files.end(),
+                          [](const auto& file) { return !IsStream(file.first); });
     PLEAT_RETURN_IF_ERROR(WriteAll(files));
   }
 
@@ -239,14 +248,18 @@ Status Convert(const Flags& flags, const Command& command) {
     if (verified.size() > 1) json["verify_onnx"] = JsonOf(verified.back());
     PrintJson(json);
   } else if (!command.quiet) {
-    for (const VerifyReport& check : verified) fmt::print("{}", TextOf(check));
+    const auto targets = TargetsOf(flags);
+    const bool taken = std::any_of(targets.begin(), targets.end(),
+                                   [](const auto& target) { return IsStream(target.second); });
+    std::FILE* to = taken ? stderr : stdout;
+    for (const VerifyReport& check : verified) PrintText(TextOf(check), to);
     if (pass) {
-      fmt::print("{}: {} nodes become {}, {} of {} batch norms folded, {}{}\n", Printable(target),
+      fmt::print(to, "{}: {} nodes become {}, {} of {} batch norms folded, {}{}\n", Printable(target),
                  sizes.nodes_before, graph.nodes.size(), norms.folded, norms.total, BytesText(size),
                  verified.empty() ? "" : ", verified");
     }
     if (pass && !flags.onnx.empty() && !flags.output.empty()) {
-      fmt::print("{}: the same folded, as ONNX, {}\n", Printable(flags.onnx),
+      fmt::print(to, "{}: the same folded, as ONNX, {}\n", Printable(flags.onnx),
                  BytesText(onnx.size()));
     }
   }
@@ -263,10 +276,10 @@ void AddConvert(CLI::App& app, Command& command) {
                            "  pleat convert net.onnx -o net.pleat --verify --report folds.json\n"
                            "  pleat convert net.onnx -o net.pleat --input-shape image:1,3,224,224\n"
                            "  pleat convert net.onnx --emit-onnx folded.onnx\n"
+                           "  curl -s https://example.org/net.onnx | pleat convert - -o - > net.pleat\n"
                            "Nothing is written when anything fails.");
-  verb->add_option("IN", flags->input, "The ONNX file; its folder serves for external data")
-      ->required();
-  verb->add_option("-o,--output", flags->output, "The .pleat file to write");
+  AddFile(verb, "IN", flags->input, "The ONNX file; its folder serves for external data");
+  verb->add_option("-o,--output", flags->output, "The .pleat file to write; - is stdout");
   verb->add_option("--emit-onnx", flags->onnx,
                    "Write the network with its batch norms folded as ONNX, for other runtimes");
   verb->add_option(

@@ -119,7 +119,7 @@ void AddEmbed(CLI::App& app, Command& command) {
       "  pleat embed digits.pleat -o digits.o      # and digits.h; link it, load from memory\n"
       "  pleat embed digits.pleat -o digits.c --name digits\n"
       "  pleat embed digits.pleat -o digits.o --machine aarch64");
-  verb->add_option("FILE", flags->input, "The .pleat file")->required();
+  AddFile(verb, "FILE", flags->input, "The .pleat file");
   verb->add_option("-o,--output", flags->output,
                    "The object (.o) or C source (.c) to write; a header (.h) goes beside it")
       ->required();

@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 
 #include "tools/batch_norms.h"
+#include "tools/console.h"
 #include "tools/network.h"
 #include "tools/verb.h"
 
@@ -19,7 +20,7 @@ runtime::Status Explain(const Flags& flags, const Command& command) {
   if (command.json) {
     PrintJson(BatchNormReport(model->graph()));
   } else {
-    fmt::print("{}", BatchNormText(model->graph()));
+    PrintText(BatchNormText(model->graph()));
   }
   return runtime::Status::Ok();
 }
@@ -31,8 +32,9 @@ void AddExplain(CLI::App& app, Command& command) {
   CLI::App* verb = AddVerb(app, command, "explain",
                            "Say of each batch norm where it was folded, or why it was kept",
                            "  pleat explain net.onnx\n"
-                           "  pleat explain net.pleat --json");
-  verb->add_option("FILE", flags->path, "An ONNX or .pleat file")->required();
+                           "  pleat explain net.pleat --json\n"
+                           "  cat net.onnx | pleat explain -");
+  AddFile(verb, "FILE", flags->path, "An ONNX or .pleat file");
   AddShapeFlag(verb, flags->shapes);
   AddTrainingFlag(verb, flags->training);
   verb->callback(

@@ -3,11 +3,15 @@
 #include <charconv>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <random>
 
 #include "converter/tensor_file.h"
 #include "runtime/checked.h"
+#include "runtime/model_file.h"
 #include "tools/npy.h"
+#include "tools/npz.h"
+#include "tools/streams.h"
 #include "tools/suggest.h"
 
 namespace pleat::tools {
@@ -35,35 +39,119 @@ std::string InputNames(const Graph& graph) {
 }
 
 struct InputFlag {
-  size_t input;
+  std::optional<size_t> input;  // unset: any of them, as a .npz file's names say
   std::string path;
 };
+
+std::vector<std::string> NamesOf(const Graph& graph) {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < graph.inputs.size(); ++i) names.push_back(InputOf(graph, i).name);
+  return names;
+}
+
+// What a file is by the ending of its name or, where it has none, by its first bytes.
+enum class FileKind { kNpy, kNpz, kPicture, kTensorProto };
+
+Result<FileKind> KindByContent(const std::string& path) {
+  PLEAT_ASSIGN_OR_RETURN(const runtime::MappedFile file, runtime::MapFile(path));
+  const std::string_view text(reinterpret_cast<const char*>(file.bytes.data()), file.bytes.size());
+  if (text.starts_with("\x93NUMPY")) return FileKind::kNpy;
+  if (text.starts_with("PK")) return FileKind::kNpz;
+  if (text.starts_with("\x89PNG") || text.starts_with("\xff\xd8")) return FileKind::kPicture;
+  return FileKind::kTensorProto;
+}
+
+Result<FileKind> KindOf(const std::string& path) {
+  std::string extension = std::filesystem::path(path).extension().string();
+  for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  if (extension.empty()) return KindByContent(path);
+  if (extension == ".npy") return FileKind::kNpy;
+  if (extension == ".npz") return FileKind::kNpz;
+  if (extension == ".png" || extension == ".jpg" || extension == ".jpeg") return FileKind::kPicture;
+  if (extension == ".pb") return FileKind::kTensorProto;
+  return InvalidArgument(path + ": expected a .npy, .npz, .pb, .png, .jpg or .jpeg file");
+}
 
 Result<InputFlag> ParseInputFlag(const Graph& graph, const std::string& flag) {
   for (size_t i = 0; i < graph.inputs.size(); ++i) {
     const std::string prefix = InputOf(graph, i).name + "=";
     if (flag.starts_with(prefix)) return InputFlag{i, flag.substr(prefix.size())};
   }
-  if (graph.inputs.size() == 1 && flag.find('=') == std::string::npos) return InputFlag{0, flag};
-  std::vector<std::string> names;
-  for (size_t i = 0; i < graph.inputs.size(); ++i) names.push_back(InputOf(graph, i).name);
+  const bool bare = flag.find('=') == std::string::npos;
+  if (bare && graph.inputs.size() == 1) return InputFlag{0, flag};
+  if (bare && (IsStream(flag) || flag.ends_with(".npz"))) return InputFlag{std::nullopt, flag};
   return InvalidArgument("--input " + flag + ": expected NAME=FILE, NAME being one of " +
-                         InputNames(graph) + DidYouMean(flag.substr(0, flag.find('=')), names));
+                         InputNames(graph) +
+                         DidYouMean(flag.substr(0, flag.find('=')), NamesOf(graph)));
 }
 
-Result<Tensor> ReadInput(const std::string& path, const Type& type, const PictureOptions& picture) {
-  std::string extension = std::filesystem::path(path).extension().string();
-  for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  if (extension == ".npy") return ReadNpy(path);
-  if (extension == ".png" || extension == ".jpg" || extension == ".jpeg") {
-    return ReadPicture(path, type, picture);
+// Collects what each file brings for the inputs.
+class InputReader {
+ public:
+  InputReader(const Graph& graph, const PictureOptions& picture)
+      : graph_(graph), picture_(picture), parts_(graph.inputs.size()) {}
+
+  Status Add(const InputFlag& flag) {
+    PLEAT_ASSIGN_OR_RETURN(const std::string path, InputPath(flag.path));
+    PLEAT_ASSIGN_OR_RETURN(const FileKind kind, KindOf(path));
+    if (kind == FileKind::kNpz) return AddArchive(flag.input, path);
+    if (!flag.input) {
+      return InvalidArgument(path + ": not a .npz file; expected NAME=FILE, NAME being one of " +
+                             InputNames(graph_));
+    }
+    PLEAT_ASSIGN_OR_RETURN(Tensor tensor, ReadTensor(kind, path, *flag.input));
+    parts_[*flag.input].push_back(std::move(tensor));
+    return Status::Ok();
   }
-  if (extension == ".pb") {
+
+  // REQUIRES: i is the index of an input.
+  const std::vector<Tensor>& parts(size_t i) const { return parts_[i]; }
+
+  Status Missing(size_t i) const {
+    const Value& input = InputOf(graph_, i);
+    std::string message = "no --input for '" + input.name + "' (" + TypeText(input.type) + ")";
+    for (size_t k = 0; k < unused_.size(); ++k) {
+      message += (k == 0 ? "; arrays that are no input: '" : ", '") + unused_[k] + "'";
+    }
+    return InvalidArgument(message);
+  }
+
+ private:
+  Result<Tensor> ReadTensor(FileKind kind, const std::string& path, size_t input) {
+    if (kind == FileKind::kNpy) return ReadNpy(path);
+    if (kind == FileKind::kPicture) return ReadPicture(path, InputOf(graph_, input).type, picture_);
     PLEAT_ASSIGN_OR_RETURN(converter::NamedTensor named, converter::ReadTensorFile(path));
     return std::move(named.tensor);
   }
-  return InvalidArgument(path + ": expected a .npy, .pb, .png, .jpg or .jpeg file");
-}
+
+  // Arrays go by name; those of numpy.savez(file, a, b), which have none, by position.
+  std::optional<size_t> InputOfArray(const std::string& name) const {
+    for (size_t i = 0; i < graph_.inputs.size(); ++i) {
+      const std::string& input = InputOf(graph_, i).name;
+      if (name == input || name == "arr_" + std::to_string(i)) return i;
+    }
+    return std::nullopt;
+  }
+
+  Status AddArchive(std::optional<size_t> input, const std::string& path) {
+    PLEAT_ASSIGN_OR_RETURN(std::vector<NamedArray> arrays, ReadNpz(path));
+    const bool only = input && arrays.size() == 1;
+    for (NamedArray& array : arrays) {
+      const auto found = only ? input : InputOfArray(array.name);
+      if (!found || (input && *input != *found)) {
+        unused_.push_back(array.name);
+      } else {
+        parts_[*found].push_back(std::move(array.tensor));
+      }
+    }
+    return Status::Ok();
+  }
+
+  const Graph& graph_;
+  const PictureOptions& picture_;
+  std::vector<std::vector<Tensor>> parts_;
+  std::vector<std::string> unused_;
+};
 
 Result<Tensor> JoinBatch(const std::string& name, const std::vector<Tensor>& parts) {
   if (parts.size() == 1) return parts[0];
@@ -104,7 +192,9 @@ Status CheckInput(const Value& input, const Tensor& tensor) {
 }
 
 Result<int64_t> ParseSize(std::string_view text) {
-  if (text == "?") return kUnknownDim;
+  if (text == "?" || (!text.empty() && std::isalpha(static_cast<unsigned char>(text[0])) != 0)) {
+    return kUnknownDim;
+  }
   int64_t size = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), size);
   if (error != std::errc() || end != text.data() + text.size() || size < 0) {
@@ -130,21 +220,15 @@ Tensor RandomTensor(ElementType element, const Shape& shape, std::mt19937_64& bi
 
 Result<std::vector<Tensor>> ReadInputs(const Graph& graph, const std::vector<std::string>& flags,
                                        const PictureOptions& picture) {
-  std::vector<std::vector<Tensor>> parts(graph.inputs.size());
+  InputReader reader(graph, picture);
   for (const std::string& flag : flags) {
     PLEAT_ASSIGN_OR_RETURN(const InputFlag parsed, ParseInputFlag(graph, flag));
-    PLEAT_ASSIGN_OR_RETURN(Tensor tensor,
-                           ReadInput(parsed.path, InputOf(graph, parsed.input).type, picture));
-    parts[parsed.input].push_back(std::move(tensor));
+    PLEAT_RETURN_IF_ERROR(reader.Add(parsed));
   }
   std::vector<Tensor> inputs;
-  for (size_t i = 0; i < parts.size(); ++i) {
-    const std::string& name = InputOf(graph, i).name;
-    if (parts[i].empty()) {
-      return InvalidArgument("no --input for '" + name + "' (" + TypeText(InputOf(graph, i).type) +
-                             ")");
-    }
-    PLEAT_ASSIGN_OR_RETURN(Tensor joined, JoinBatch(name, parts[i]));
+  for (size_t i = 0; i < graph.inputs.size(); ++i) {
+    if (reader.parts(i).empty()) return reader.Missing(i);
+    PLEAT_ASSIGN_OR_RETURN(Tensor joined, JoinBatch(InputOf(graph, i).name, reader.parts(i)));
     inputs.push_back(std::move(joined));
   }
   PLEAT_RETURN_IF_ERROR(CheckInputs(graph, inputs));
@@ -158,10 +242,14 @@ Result<std::map<std::string, Shape>> ParseShapes(const std::vector<std::string>&
     if (colon == std::string::npos || colon == 0) {
       return InvalidArgument("--input-shape " + flag + ": expected NAME:SIZE,SIZE,...");
     }
+    std::string sizes = flag.substr(colon + 1);
+    if (sizes.starts_with("[") && sizes.ends_with("]")) sizes = sizes.substr(1, sizes.size() - 2);
+    const bool by_x = sizes.find_first_not_of("0123456789?x") == std::string::npos;
+    const char between = by_x && sizes.find('x') != std::string::npos ? 'x' : ',';
     Shape shape;
-    for (size_t begin = colon + 1; begin < flag.size();) {
-      const size_t end = std::min(flag.find(',', begin), flag.size());
-      Result<int64_t> size = ParseSize(std::string_view(flag).substr(begin, end - begin));
+    for (size_t begin = 0; begin < sizes.size();) {
+      const size_t end = std::min(sizes.find(between, begin), sizes.size());
+      Result<int64_t> size = ParseSize(std::string_view(sizes).substr(begin, end - begin));
       if (!size.ok()) return size.status().In("--input-shape " + flag);
       shape.push_back(*size);
       begin = end + 1;

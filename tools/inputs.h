@@ -11,14 +11,17 @@
 
 namespace pleat::tools {
 
-// One tensor per graph input, in graph order, from flags "NAME=FILE" (.npy, .pb, .png, .jpg; a bare
-// FILE where the graph has one input). A name given again adds to the batch: the tensors are joined
-// along the first axis.
+// One tensor per graph input, in graph order, from flags "NAME=FILE" (.npy, .npz, .pb, .png, .jpg, or
+// "-" for stdin; a bare FILE where the graph has one input). An .npz brings the array of that name
+// or its only one; without NAME= each of its arrays goes to the input of its name, and those named
+// arr_K to input K. A name given again adds to the batch: the tensors are joined along the first
+// axis.
 runtime::Result<std::vector<runtime::Tensor>> ReadInputs(const runtime::Graph& graph,
                                                          const std::vector<std::string>& flags,
                                                          const PictureOptions& picture);
 
-// Flags "NAME:1,3,224,224" as shapes by name; "?" leaves a size open.
+// Flags "NAME:1,3,224,224", "NAME:[1,3,224,224]" or "NAME:1x3x224x224" as shapes by name; "?" or a
+// word leaves a size open.
 runtime::Result<std::map<std::string, runtime::Shape>> ParseShapes(
     const std::vector<std::string>& flags);
 

@@ -8,6 +8,7 @@
 #include "tools/batch_norms.h"
 #include "tools/network.h"
 #include "tools/plan_page.h"
+#include "tools/streams.h"
 #include "tools/verb.h"
 
 namespace pleat::tools {
@@ -177,10 +178,13 @@ runtime::Status WritePage(const Flags& flags, const Command& command) {
   PlannedRun run{.graph = &model->graph(), .plan = plan, .threads = session.threads()};
   PLEAT_ASSIGN_OR_RETURN(run.profile, ProfileSteps(session, plan->steps.size(), inputs, 1));
   const std::string page = PlanPage(run, facts);
-  return runtime::WriteFileAtomically(flags.html, std::as_bytes(std::span(page)));
+  return WriteFileOrStdout(flags.html, std::as_bytes(std::span(page)));
 }
 
 runtime::Status Inspect(const Flags& flags, const Command& command) {
+  if (IsStream(flags.html) && command.json) {
+    return runtime::InvalidArgument("--json and --html - would both print on stdout");
+  }
   if (!flags.html.empty() && SameFile(flags.path, flags.html)) {
     return runtime::InvalidArgument("the page " + flags.html + " is the input itself");
   }
@@ -190,7 +194,7 @@ runtime::Status Inspect(const Flags& flags, const Command& command) {
     PrintJson(InspectJson(inspected));
   } else if (flags.html.empty()) {
     fmt::print("{}", InspectText(flags.path, inspected));
-  } else if (!command.quiet) {
+  } else if (!command.quiet && !IsStream(flags.html)) {
     fmt::print("{}: the plan, memory and time of {}\n", Printable(flags.html),
                Printable(flags.path));
   }
@@ -207,10 +211,10 @@ void AddInspect(CLI::App& app, Command& command) {
                            "  pleat inspect net.onnx\n"
                            "  pleat inspect net.pleat --json\n"
                            "  pleat inspect net.pleat --html net.html --threads 4");
-  verb->add_option("FILE", flags->path, "An ONNX or .pleat file")->required();
+  AddFile(verb, "FILE", flags->path, "An ONNX or .pleat file");
   verb->add_option("--html", flags->html,
                    "Write one self-contained page: the plan, memory over time and time per step as "
-                   "pictures. The network is run for a second on random inputs");
+                   "pictures; - is stdout. The network is run for a second on random inputs");
   AddSessionFlags(verb, flags->session);
   AddShapeFlag(verb, flags->shapes);
   for (const char* of_a_run : {"--threads", "--kernels", "--input-shape"}) {

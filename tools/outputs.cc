@@ -9,6 +9,8 @@
 
 #include "runtime/model_file.h"
 #include "tools/npy.h"
+#include "tools/npz.h"
+#include "tools/streams.h"
 
 namespace pleat::tools {
 namespace {
@@ -76,7 +78,37 @@ class Written {
   std::filesystem::path folder_;
 };
 
+bool IsArchive(const Graph& graph, const OutputOptions& options) {
+  return IsStream(options.file) ? graph.outputs.size() > 1 : options.file.ends_with(".npz");
+}
+
+Status WriteOutputFile(const Graph& graph, const std::vector<Tensor>& outputs,
+                       const OutputOptions& options) {
+  if (options.file.empty()) return Status::Ok();
+  std::string bytes;
+  if (IsArchive(graph, options)) {
+    std::vector<NamedArray> arrays;
+    for (size_t i = 0; i < outputs.size(); ++i) arrays.push_back({NameOf(graph, i), outputs[i]});
+    PLEAT_ASSIGN_OR_RETURN(bytes, SerializeNpz(arrays));
+  } else {
+    bytes = SerializeNpy(outputs[0]);
+  }
+  return WriteFileOrStdout(options.file, std::as_bytes(std::span(bytes)));
+}
+
 }  // namespace
+
+Status CheckOutputFile(const Graph& graph, const OutputOptions& options) {
+  PLEAT_RETURN_IF_ERROR(CheckNoTerminal(options.file));
+  if (options.file.empty() || IsArchive(graph, options)) return Status::Ok();
+  if (!IsStream(options.file) && !options.file.ends_with(".npy")) {
+    return runtime::InvalidArgument(options.file + ": expected a name that ends in .npy or .npz");
+  }
+  if (graph.outputs.size() == 1) return Status::Ok();
+  return runtime::InvalidArgument(options.file + ": a .npy file holds one array, but there are " +
+                                  std::to_string(graph.outputs.size()) +
+                                  " outputs; a name that ends in .npz takes them all");
+}
 
 Result<std::vector<std::string>> ReadLabels(const std::string& path) {
   PLEAT_ASSIGN_OR_RETURN(const runtime::MappedFile file, runtime::MapFile(path));
@@ -173,7 +205,7 @@ std::string ClassesText(const std::vector<Tensor>& outputs, const OutputOptions&
 
 Status WriteOutputs(const Graph& graph, const std::vector<Tensor>& outputs,
                     const OutputOptions& options) {
-  if (options.folder.empty()) return Status::Ok();
+  if (options.folder.empty()) return WriteOutputFile(graph, outputs, options);
   Written written;
   const std::filesystem::path folder = options.folder;
   PLEAT_RETURN_IF_ERROR(written.MakeFolder(options.folder));
@@ -182,6 +214,7 @@ Status WriteOutputs(const Graph& graph, const std::vector<Tensor>& outputs,
   }
   PLEAT_RETURN_IF_ERROR(
       written.Write(folder / "outputs.json", JsonText(OutputsJson(graph, outputs, options))));
+  PLEAT_RETURN_IF_ERROR(WriteOutputFile(graph, outputs, options));
   written.Keep();
   return Status::Ok();
 }

@@ -23,7 +23,8 @@ struct ClassScore {
 std::vector<std::vector<ClassScore>> TopClasses(const runtime::Tensor& tensor, int top);
 
 struct OutputOptions {
-  std::string folder;  // empty: nothing is written
+  std::string folder;  // empty: no files there
+  std::string file;    // .npz, or .npy of one output; "-": stdout; empty: none
   int top = 0;         // 0: no classes
   std::vector<std::string> labels;
 };
@@ -37,7 +38,11 @@ std::string OutputsText(const runtime::Graph& graph, const std::vector<runtime::
 // For scripts: the best classes alone, a line per row, by label where there is one, else by index.
 std::string ClassesText(const std::vector<runtime::Tensor>& outputs, const OutputOptions& options);
 
-// Makes the folder if need be and writes every file; on failure removes what it has written.
+// Fails early where `file` cannot take what a network has for outputs.
+runtime::Status CheckOutputFile(const runtime::Graph& graph, const OutputOptions& options);
+
+// Makes the folder if need be and writes every file, stdout last; on failure removes what it has
+// written.
 runtime::Status WriteOutputs(const runtime::Graph& graph,
                              const std::vector<runtime::Tensor>& outputs,
                              const OutputOptions& options);

@@ -38,7 +38,7 @@ struct Layout {
 
 bool IsChannels(int64_t size) { return size == 1 || size == 3; }
 
-Result<Layout> LayoutOf(const Type& type) {
+Result<Layout> LayoutOf(const Type& type, PictureLayout wanted) {
   const int rank = type.rank();
   if (!type.ranked || rank < 2 || rank > 4) {
     return InvalidArgument("a picture cannot be an input of type " + runtime::TypeText(type) +
@@ -47,15 +47,21 @@ Result<Layout> LayoutOf(const Type& type) {
   if (rank == 2) return Layout{};
   Layout layout;
   const int first = rank - 3;
-  if (IsChannels(type.shape[first])) {
-    layout = {first, first + 1, first + 2};
-  } else if (IsChannels(type.shape[rank - 1])) {
+  const auto may_be = [&](int axis) {
+    return IsChannels(type.shape[axis]) || type.shape[axis] == kUnknownDim;
+  };
+  const bool last = wanted == PictureLayout::kBySizes
+                        ? !IsChannels(type.shape[first]) && IsChannels(type.shape[rank - 1])
+                        : wanted == PictureLayout::kChannelsLast;
+  if (last && may_be(rank - 1)) {
     layout = {rank - 1, first, first + 1};
-  } else if (type.shape[first] == kUnknownDim) {
+  } else if (!last && may_be(first)) {
     layout = {first, first + 1, first + 2};
   } else {
     return InvalidArgument("a picture has 1 or 3 channels, the input " + runtime::TypeText(type) +
-                           " has neither");
+                           (wanted == PictureLayout::kBySizes ? " has neither"
+                            : last                            ? " has neither last (NHWC)"
+                                                              : " has neither first (NCHW)"));
   }
   layout.channels = type.shape[layout.channel_axis];
   layout.height = type.shape[layout.height_axis];
@@ -224,7 +230,7 @@ Result<Tensor> ParsePicture(std::span<const std::byte> bytes, const Type& type,
   if (raw && !(options.mean.empty() && options.std.empty())) {
     return InvalidArgument("the input takes uint8 pixels as they are: --mean and --std do not fit");
   }
-  PLEAT_ASSIGN_OR_RETURN(Layout layout, LayoutOf(type));
+  PLEAT_ASSIGN_OR_RETURN(Layout layout, LayoutOf(type, options.layout));
   if (type.rank() == 2) {
     PLEAT_ASSIGN_OR_RETURN(layout.channels, ChannelsOfFlat(bytes, type.shape[1]));
   }

@@ -35,7 +35,8 @@ std::string Lines(const std::string& message) {
 
 int Exit(const Status& status, bool json) {
   if (status.ok()) return 0;
-  fmt::print(stderr, "pleat: error: {}", Lines(status.message()));
+  fmt::print(stderr, "pleat: {} {}", Coloured("error:", Colour::kRed, WantsColour(stderr)),
+             Lines(status.message()));
   if (json && status.code() != StatusCode::kVerificationFailed) {
     PrintJson({{"version", 1},
                {"error",

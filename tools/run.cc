@@ -5,6 +5,7 @@
 #include "converter/convert.h"
 #include "tools/network.h"
 #include "tools/outputs.h"
+#include "tools/streams.h"
 #include "tools/test_data.h"
 #include "tools/verb.h"
 
@@ -38,9 +39,12 @@ Status CheckKernels(const Flags& flags, Session& session, const std::vector<Tens
 Status RunOn(Session& session, const std::vector<Tensor>& inputs, const OutputOptions& options,
              const Command& command) {
   const runtime::Graph& graph = session.model().graph();
+  PLEAT_RETURN_IF_ERROR(CheckOutputFile(graph, options));
   PLEAT_ASSIGN_OR_RETURN(const std::vector<Tensor> outputs, session.Run(inputs));
   PLEAT_RETURN_IF_ERROR(WriteOutputs(graph, outputs, options));
-  if (command.json) {
+  if (IsStream(options.file)) {
+    if (!command.quiet) fmt::print(stderr, "{}", OutputsText(graph, outputs, options));
+  } else if (command.json) {
     PrintJson(OutputsJson(graph, outputs, options));
   } else if (command.quiet) {
     fmt::print("{}", ClassesText(outputs, options));
@@ -75,7 +79,7 @@ Status RunTestData(const Flags& flags, const Command& command, Session& session)
   if (command.json) {
     PrintJson({{"version", 1}, {"pass", failed == 0}, {"test_data", std::move(sets)}});
   } else if (!command.quiet) {
-    fmt::print("{}", text);
+    PrintText(text);
   }
   if (failed == 0) return Status::Ok();
   return {runtime::StatusCode::kVerificationFailed,
@@ -109,6 +113,12 @@ Status Run(Flags flags, const Command& command) {
     if (flags.output.top == 0) flags.output.top = 1;
   }
   const bool test = !flags.test_data.empty();
+  if (IsStream(flags.output.file) && command.json) {
+    return runtime::InvalidArgument("--json and -o - would both print on stdout");
+  }
+  if (test && !flags.output.file.empty()) {
+    return runtime::InvalidArgument("--test-data compares: leave -o out");
+  }
   if (test && !flags.input.inputs.empty()) {
     return runtime::InvalidArgument("--test-data brings its own inputs: leave --input out");
   }
@@ -125,6 +135,8 @@ void AddRun(CLI::App& app, Command& command) {
   CLI::App* verb = AddVerb(
       app, command, "run", "Run a network on files, or on test data with answers",
       "  pleat run net.pleat --input x=x.npy --output-dir out\n"
+      "  pleat run net.pleat --input inputs.npz -o outputs.npz\n"
+      "  pleat run net.pleat --input - -o - < x.npy > y.npy\n"
       "  pleat run digits.pleat --input seven.png --mean 0.1307 --std 0.3081 --top 3\n"
       "  pleat run net.pleat --input cat.jpg --resize --mean 0.485,0.456,0.406 \\\n"
       "      --std 0.229,0.224,0.225 --top 5 --labels classes.txt\n"
@@ -133,8 +145,10 @@ void AddRun(CLI::App& app, Command& command) {
       "grey, another takes RGB. An ONNX file is converted in memory.\n"
       "Test data: every output must be within 1e-4 * max|y| + 2.4e-7, or, with --atol or --rtol,\n"
       "every number within atol + rtol * |y|; integers must be equal. Exit code 7 otherwise.");
-  verb->add_option("FILE", flags->path, "A .pleat or ONNX file")->required();
+  AddFile(verb, "FILE", flags->path, "A .pleat or ONNX file");
   AddInputFlags(verb, flags->input);
+  verb->add_option("-o,--output", flags->output.file,
+                   "Write the outputs into this file: .npz, or .npy where there is one; - is stdout");
   verb->add_option("--output-dir", flags->output.folder,
                    "Write output_K.npy and outputs.json into this folder");
   verb->add_option("--top", flags->output.top,

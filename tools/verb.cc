@@ -2,6 +2,8 @@
 
 #include <set>
 
+#include "tools/streams.h"
+
 namespace pleat::tools {
 
 CLI::App* AddVerb(CLI::App& app, Command& command, const std::string& name,
@@ -12,6 +14,19 @@ CLI::App* AddVerb(CLI::App& app, Command& command, const std::string& name,
   verb->add_flag("-v,--verbose", command.verbose, "Say more on stderr");
   verb->add_flag("-q,--quiet", command.quiet, "Say nothing but results and errors");
   return verb;
+}
+
+CLI::Option* AddFile(CLI::App* verb, const std::string& name, std::string& path,
+                     const std::string& description) {
+  const auto open = [](std::string& text) -> std::string {
+    const runtime::Result<std::string> opened = InputPath(text);
+    if (!opened.ok()) return opened.status().message();
+    text = *opened;
+    return "";
+  };
+  return verb->add_option(name, path, description + "; - reads stdin")
+      ->required()
+      ->transform(CLI::Validator(open, ""));
 }
 
 runtime::Session::Options SessionFlags::Options() const {
@@ -50,8 +65,9 @@ void AddSessionFlags(CLI::App* verb, SessionFlags& flags) {
 void AddInputFlags(CLI::App* verb, InputFlags& flags) {
   verb->add_option(
           "--input", flags.inputs,
-          "NAME=FILE for each input: .npy, .pb (ONNX TensorProto), .png or .jpg; NAME= may "
-          "be left out with one input. A name given again adds to its batch")
+          "NAME=FILE for each input: .npy, .npz, .pb (ONNX TensorProto), .png or .jpg, or - for "
+          "stdin; NAME= may be left out with one input, and of an .npz whose arrays have the "
+          "inputs' names. A name given again adds to its batch")
       ->allow_extra_args(false);
   verb->add_option("--mean", flags.picture.mean,
                    "Pictures: subtracted per channel from pixels scaled to 0..1, e.g. 0.5 or "
@@ -63,6 +79,12 @@ void AddInputFlags(CLI::App* verb, InputFlags& flags) {
       ->allow_extra_args(false);
   verb->add_flag("--resize", flags.picture.resize,
                  "Pictures: scale (bilinear) to the height and width the input takes");
+  const std::map<std::string, PictureLayout> layouts = {{"NCHW", PictureLayout::kChannelsFirst},
+                                                        {"NHWC", PictureLayout::kChannelsLast}};
+  verb->add_option("--layout", flags.picture.layout,
+                   "Pictures: where the input has its channels; default: as its sizes say, NCHW "
+                   "where both could be meant")
+      ->transform(CLI::CheckedTransformer(layouts, CLI::ignore_case).description("NCHW|NHWC"));
 }
 
 void AddTrainingFlag(CLI::App* verb, converter::TrainingMode& training) {
@@ -78,8 +100,8 @@ void AddTrainingFlag(CLI::App* verb, converter::TrainingMode& training) {
 
 void AddShapeFlag(CLI::App* verb, std::vector<std::string>& flags) {
   verb->add_option("--input-shape", flags,
-                   "NAME:1,3,224,224 for an input whose sizes are open or to be replaced; ? leaves "
-                   "a size open")
+                   "NAME:1,3,224,224 for an input whose sizes are open or to be replaced; ? or a word "
+                   "leaves a size open. NAME:[1,3,224,224] and NAME:1x3x224x224 mean the same")
       ->allow_extra_args(false);
 }
 

@@ -36,6 +36,10 @@ void AddOperators(CLI::App& app, Command& command);
 CLI::App* AddVerb(CLI::App& app, Command& command, const std::string& name,
                   const std::string& description, const std::string& examples);
 
+// A file to read, required, as an argument without a flag; "-" stands for stdin.
+CLI::Option* AddFile(CLI::App* verb, const std::string& name, std::string& path,
+                     const std::string& description);
+
 // --threads and --kernels.
 struct SessionFlags {
   int threads = 1;
@@ -47,7 +51,7 @@ struct SessionFlags {
 };
 void AddSessionFlags(CLI::App* verb, SessionFlags& flags);
 
-// --input, --mean, --std and --resize.
+// --input, --mean, --std, --resize and --layout.
 struct InputFlags {
   std::vector<std::string> inputs;
   PictureOptions picture;

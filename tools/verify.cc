@@ -51,7 +51,7 @@ Status VerifyFiles(const Flags& flags, const Command& command) {
     json.update(JsonOf(report));
     PrintJson(json);
   } else if (!command.quiet) {
-    fmt::print("{}", TextOf(report));
+    PrintText(TextOf(report));
   }
   return StatusOf(report);
 }
@@ -70,8 +70,8 @@ void AddVerify(CLI::App& app, Command& command) {
       "Random inputs are even in [-1, 1). Open sizes become 1 (batch) or 64 unless given.\n"
       "Exit code 7 when an output is off by more than the bound; the first node whose value\n"
       "departs is then named.");
-  verb->add_option("IN", flags->original, "The ONNX file")->required();
-  verb->add_option("FILE", flags->converted, "The .pleat file made from it")->required();
+  AddFile(verb, "IN", flags->original, "The ONNX file");
+  AddFile(verb, "FILE", flags->converted, "The .pleat file made from it");
   verb->add_option("--seed", flags->seed, "Of the random inputs")->capture_default_str();
   verb->add_option("--bound", flags->bound,
                    "Largest error let through, as a part of max|y| (default 1e-4)")

@@ -381,10 +381,7 @@ Result<std::string> EmitOnnx(std::span<const std::byte> bytes, const ConvertOpti
 
 Result<std::string> EmitOnnxFile(const std::string& path, ConvertOptions options) {
   PLEAT_ASSIGN_OR_RETURN(const std::vector<std::byte> bytes, ReadModelFile(path));
-  if (options.folder.empty()) {
-    const std::string folder = std::filesystem::path(path).parent_path().string();
-    options.folder = folder.empty() ? "." : folder;
-  }
+  if (options.folder.empty()) options.folder = FolderOf(path);
   return EmitOnnx(bytes, options);
 }
 

@@ -93,6 +93,45 @@ TEST_F(Arguments, HandlesOfTheWrongKindAreTold) {
   EXPECT_EQ(inputs_.Set(session_.get()), PLEAT_OK);
 }
 
+TEST_F(Arguments, EveryFunctionThatTakesAHandleKnowsAWrongOne) {
+  auto* const session = reinterpret_cast<pleat_session*>(model_.get());
+  auto* const model = reinterpret_cast<pleat_model*>(session_.get());
+  auto model_info = Sized<pleat_model_info>();
+  auto value_info = Sized<pleat_value_info>();
+  auto session_info = Sized<pleat_session_info>();
+  auto tensor = Dense(inputs_.image, inputs_.image_shape);
+  pleat_session* created = nullptr;
+  size_t index = 0;
+  for (const pleat_code code :
+       {pleat_model_get_info(model, &model_info), pleat_model_get_input(model, 0, &value_info),
+        pleat_model_get_output(model, 0, &value_info), pleat_model_find_input(model, "x", &index),
+        pleat_model_find_output(model, "x", &index), pleat_session_create(model, nullptr, &created),
+        pleat_set_input(session, 0, &tensor), pleat_set_output(session, 0, nullptr, 0),
+        pleat_get_output(session, 0, &tensor), pleat_prepare(session), pleat_run(session, nullptr),
+        pleat_session_get_info(session, &session_info), pleat_cancel(session)}) {
+    ExpectRule(code, "BAD_HANDLE");
+  }
+}
+
+TEST_F(Arguments, EveryStructSaysItsSize) {
+  ASSERT_EQ(inputs_.Set(session_.get()), PLEAT_OK);
+  ASSERT_EQ(pleat_run(session_.get(), nullptr), PLEAT_OK);
+  const auto refused = [](auto info, auto&& get) {
+    for (const size_t size : {size_t{0}, size_t{1}, SIZE_MAX}) {
+      info.struct_size = size;
+      ExpectRule(get(&info), "STRUCT_SIZE");
+    }
+  };
+  const pleat_model* model = model_.get();
+  pleat_session* session = session_.get();
+  refused(pleat_model_info{}, [&](auto* info) { return pleat_model_get_info(model, info); });
+  refused(pleat_value_info{}, [&](auto* info) { return pleat_model_get_input(model, 0, info); });
+  refused(pleat_value_info{}, [&](auto* info) { return pleat_model_get_output(model, 0, info); });
+  refused(pleat_session_info{}, [&](auto* info) { return pleat_session_get_info(session, info); });
+  refused(pleat_tensor{}, [&](auto* tensor) { return pleat_get_output(session, 0, tensor); });
+  refused(pleat_run_options{}, [&](auto* options) { return pleat_run(session, options); });
+}
+
 TEST_F(Arguments, SessionCreateRefusesEachWrongOption) {
   pleat_session* session = nullptr;
   ExpectRule(pleat_session_create(nullptr, nullptr, &session), "NULL_ARGUMENT", "model");

@@ -4,6 +4,7 @@
 
 #include "tests/tools/temp_folder.h"
 #include "tools/npy.h"
+#include "tools/npz.h"
 
 namespace pleat::tools {
 namespace {
@@ -56,9 +57,49 @@ TEST(InputsTest, TheNameMayBeLeftOutOfOneInput) {
             "input 'a': expected float32[2], got float64[2]");
 }
 
+TEST(InputsTest, ArchivesGoByName) {
+  const TempFolder folder;
+  const Graph graph = Inputs({{"a", {.shape = {2}}}, {"b", {.shape = {1}}}});
+  const Tensor a = Tensor::Vector<float>({1, 2}), b = Tensor::Vector<float>({3});
+  const auto write = [&](const std::string& name, const std::vector<NamedArray>& arrays) {
+    return folder.Write(name, *SerializeNpz(arrays));
+  };
+  const std::string named = write("named.npz", {{"b", b}, {"label", b}, {"a", a}});
+  for (const std::vector<std::string>& flags :
+       std::vector<std::vector<std::string>>{{named},
+                                             {"b=" + named, "a=" + named},
+                                             {write("placed.npz", {{"arr_0", a}, {"arr_1", b}})},
+                                             {"a=" + write("x.npz", {{"x", a}}),
+                                              "b=" + write("y.npz", {{"y", b}})}}) {
+    const auto both = ReadInputs(graph, flags, {});
+    ASSERT_TRUE(both.ok()) << both.status().message();
+    EXPECT_EQ((*both)[0].data<float>()[1], 2);
+    EXPECT_EQ((*both)[1].data<float>()[0], 3);
+  }
+  EXPECT_EQ(ReadInputs(graph, {write("mistyped.npz", {{"a", a}, {"bb", b}})}, {}).status().message(),
+            "no --input for 'b' (float32[1]); arrays that are no input: 'bb'");
+  EXPECT_EQ(ReadInputs(graph, {folder / "none.npz"}, {}).status().code(), StatusCode::kIo);
+  EXPECT_EQ(ReadInputs(graph, {folder.Write("bad.npz", "PK")}, {}).status().code(),
+            StatusCode::kInvalidArgument);
+}
+
+TEST(InputsTest, FilesWithoutAnEndingAreKnownByTheirBytes) {
+  const TempFolder folder;
+  const Graph graph = Inputs({{"a", {.shape = {2}}}});
+  const Tensor a = Tensor::Vector<float>({1, 2});
+  for (const std::string& bytes : {SerializeNpy(a), *SerializeNpz({{"a", a}})}) {
+    const auto read = ReadInputs(graph, {folder.Write("data", bytes)}, {});
+    ASSERT_TRUE(read.ok()) << read.status().message();
+    EXPECT_EQ((*read)[0].data<float>()[1], 2);
+  }
+}
+
 TEST(InputsTest, ShapesAreParsed) {
-  const auto shapes = ParseShapes({"x:1,3,?,224", "a:0:7", "s:"});
+  const auto shapes = ParseShapes({"x:1,3,?,224", "a:0:7", "s:", "l:[1,3,?]", "t:1x3x?", "w:N,3,height"});
   ASSERT_TRUE(shapes.ok()) << shapes.status().message();
+  EXPECT_EQ(shapes->at("l"), (Shape{1, 3, kUnknownDim}));
+  EXPECT_EQ(shapes->at("t"), (Shape{1, 3, kUnknownDim}));
+  EXPECT_EQ(shapes->at("w"), (Shape{kUnknownDim, 3, kUnknownDim}));
   EXPECT_EQ(shapes->at("x"), (Shape{1, 3, kUnknownDim, 224}));
   EXPECT_EQ(shapes->at("a:0"), (Shape{7}));
   EXPECT_EQ(shapes->at("s"), (Shape{}));

@@ -63,6 +63,18 @@ TEST(PictureTest, TheDeclaredShapeSaysWhereChannelsGo) {
   EXPECT_FALSE(Parse(kTwo, {.shape = {1, 4, 5, 2}}, {}).ok());
 }
 
+TEST(PictureTest, TheCallerMaySayWhereChannelsGo) {
+  const PictureOptions first{.layout = PictureLayout::kChannelsFirst};
+  const PictureOptions last{.layout = PictureLayout::kChannelsLast};
+  EXPECT_EQ(Parse(kTwo, {.shape = {1, 1, 2, 3}}, last)->shape(), (Shape{1, 1, 2, 3}));
+  EXPECT_FALSE(Parse(kTwo, {.shape = {1, 1, 2, 3}}, first).ok());
+  const runtime::Type open{.shape = {1, kUnknownDim, kUnknownDim, kUnknownDim}};
+  EXPECT_EQ(Parse(kTwo, open, first)->shape(), (Shape{1, 3, 1, 2}));
+  EXPECT_EQ(Parse(kTwo, open, last)->shape(), (Shape{1, 1, 2, 3}));
+  EXPECT_NE(Parse(kTwo, {.shape = {1, 3, 1, 2}}, last).status().message().find("NHWC"),
+            std::string::npos);
+}
+
 TEST(PictureTest, MeanAndStdApplyToPixelsFromZeroToOne) {
   const Type type{.shape = {1, 3, 1, 2}};
   const PictureOptions options{.mean = {0.5, 0, 0.2}, .std = {0.5, 1, 2}};
