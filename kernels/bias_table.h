@@ -50,6 +50,22 @@ class BiasTable {
   std::vector<size_t> offsets_[3];  // by output coordinate
 };
 
+// Why kernels with a table of biases cannot make it; empty when they can or need none.
+template <class Problem>
+Refusal RefuseTapBias(const Problem& p) {
+  if (p.tap_bias == nullptr) return Refusal();
+  if (p.has_bias && p.bias == nullptr) return "adds taps' biases to a constant bias only";
+  constexpr int64_t kMaxSize = int64_t{1} << 22;
+  constexpr double kMaxSums = 1e8;
+  double sums = static_cast<double>(p.out_channels * Taps(p));
+  bool small = true;
+  for (int d = 0; d < 3; ++d) {
+    small = small && p.out[d] <= kMaxSize;
+    sums *= static_cast<double>(std::min(p.out[d], 2 * p.kernel[d] + p.stride[d]));
+  }
+  return small && sums <= kMaxSums ? Refusal() : "its table of biases would be too large";
+}
+
 template <class Problem>
 BiasTable::BiasTable(const Problem& p, size_t group_step) {
   if (p.tap_bias == nullptr) return;
@@ -58,13 +74,17 @@ BiasTable::BiasTable(const Problem& p, size_t group_step) {
   std::vector<TapList> kinds[3];
   for (int d = 0; d < 3; ++d) {
     std::map<TapList, size_t> seen;
+    auto place = seen.end();
+    TapList taps;
     for (int64_t o = 0; o < p.out[d]; ++o) {
-      TapList taps;
+      taps.clear();
       for (int64_t k = 0; k < p.kernel[d]; ++k) {
         if (SourceOf(p, d, o, k) >= 0) taps.push_back(k);
       }
-      const auto [place, added] = seen.emplace(taps, kinds[d].size());
-      if (added) kinds[d].push_back(std::move(taps));
+      if (place == seen.end() || place->first != taps) {
+        place = seen.emplace(taps, kinds[d].size()).first;
+        if (place->second == kinds[d].size()) kinds[d].push_back(taps);
+      }
       offsets_[d].push_back(place->second);
     }
   }

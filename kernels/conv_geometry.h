@@ -76,13 +76,6 @@ inline int64_t SourceOf(const ConvTransposeProblem& p, int d, int64_t o, int64_t
   return place / p.stride[d] < p.in[d] ? place / p.stride[d] : -1;
 }
 
-// Why kernels with a table of biases cannot make it; empty when they can or need none.
-template <class Problem>
-Refusal RefuseTapBias(const Problem& p) {
-  const bool computed = p.tap_bias != nullptr && p.has_bias && p.bias == nullptr;
-  return computed ? "adds taps' biases to a constant bias only" : Refusal();
-}
-
 // A run's operands by name: the constants of the problem, else what the caller brings.
 template <class T>
 struct ProductOperands {

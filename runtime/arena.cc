@@ -20,7 +20,7 @@ class Placed {
 
   void Add(size_t index) {
     for (int s = buffers_[index].first; s < End(index); ++s) {
-      alive_[static_cast<size_t>(s)].push_back(index);
+      alive_[static_cast<size_t>(s)].push_back(static_cast<uint32_t>(index));
     }
   }
 
@@ -28,6 +28,7 @@ class Placed {
   const std::vector<size_t>& Neighbours(size_t index) {
     neighbours_.clear();
     for (int s = buffers_[index].first; s < End(index); ++s) {
+      visits_ += 1 + alive_[static_cast<size_t>(s)].size();
       for (const size_t other : alive_[static_cast<size_t>(s)]) {
         if (std::exchange(seen_[other], index + 1) != index + 1) neighbours_.push_back(other);
       }
@@ -35,15 +36,19 @@ class Placed {
     return neighbours_;
   }
 
+  // The work Neighbours has done so far.
+  size_t visits() const { return visits_; }
+
  private:
   // Nothing begins after the last step that counts.
   int End(size_t index) const { return std::min(buffers_[index].last, end_ - 1) + 1; }
 
   std::span<const Lifetime> buffers_;
   int end_ = 0;
-  std::vector<std::vector<size_t>> alive_;
+  std::vector<std::vector<uint32_t>> alive_;
   std::vector<size_t> seen_;  // whose neighbour it was last, plus one
   std::vector<size_t> neighbours_;
+  size_t visits_ = 0;
 };
 
 bool AllAlike(std::span<const Lifetime> buffers) {
@@ -55,8 +60,12 @@ bool AllAlike(std::span<const Lifetime> buffers) {
 struct Placement {
   std::vector<size_t> offsets;
   size_t end = 0;      // bytes of the whole
+  size_t visits = 0;   // the work it took
   size_t highest = 0;  // position in the order of the buffer that reaches it first
 };
+
+// Placing costs no more work than this: what is left then goes above all the rest.
+constexpr size_t kMaxVisits = 50'000'000;
 
 // Each buffer in turn at the lowest gap among those placed before it that are alive with it.
 Placement PlaceInOrder(std::span<const Lifetime> buffers, const std::vector<size_t>& order) {
@@ -65,6 +74,11 @@ Placement PlaceInOrder(std::span<const Lifetime> buffers, const std::vector<size
   Placed placed(buffers);
   for (size_t position = 0; position < order.size(); ++position) {
     const size_t index = order[position];
+    if (placed.visits() > kMaxVisits) {
+      offsets[index] = placement.end;
+      placement.end += Padded(buffers[index].bytes);
+      continue;
+    }
     std::vector<size_t> neighbours = placed.Neighbours(index);
     std::sort(neighbours.begin(), neighbours.end(),
               [&](size_t a, size_t b) { return offsets[a] < offsets[b]; });
@@ -81,6 +95,7 @@ Placement PlaceInOrder(std::span<const Lifetime> buffers, const std::vector<size
       placement.highest = position;
     }
   }
+  placement.visits = placed.visits();
   return placement;
 }
 
@@ -104,8 +119,8 @@ size_t LargestSum(std::span<const Lifetime> buffers) {
   return largest;
 }
 
-constexpr int kTries = 100;
-constexpr size_t kTriedBuffers = 1024;  // above, further tries would cost more than they save
+constexpr size_t kTries = 100;
+constexpr size_t kTriedVisits = 10'000'000;  // above, further tries would cost more than they save
 
 }  // namespace
 
@@ -127,10 +142,11 @@ std::vector<size_t> PlaceBuffers(std::span<const Lifetime> buffers, size_t* aren
     return offsets;
   }
   Placement best = PlaceInOrder(buffers, order);
-  const size_t bound = buffers.size() <= kTriedBuffers ? LargestSum(buffers) : best.end;
+  const size_t bound = LargestSum(buffers);
+  const size_t tries = std::min(kTries, kTriedVisits / (best.visits + 1));
   size_t highest = best.highest;
-  for (int i = 0; i < kTries && best.end > bound && highest > 0; ++i) {
-    const size_t earlier = static_cast<size_t>(i) * 7 % highest;  // scattered, the same each time
+  for (size_t i = 0; i < tries && best.end > bound && highest > 0; ++i) {
+    const size_t earlier = i * 7 % highest;  // scattered, the same each time
     const auto moved = order.begin() + static_cast<std::ptrdiff_t>(highest);
     std::rotate(order.begin() + static_cast<std::ptrdiff_t>(earlier), moved, moved + 1);
     Placement next = PlaceInOrder(buffers, order);

@@ -1,4 +1,5 @@
 // Types from the inputs on, and the graph in double.
+#include "runtime/evaluation.h"
 #include "runtime/graph.h"
 #include "runtime/op.h"
 
@@ -21,6 +22,7 @@ bool SmallAndKnown(const std::vector<Type>& types) {
 }  // namespace
 
 Status InferGraph(Graph& graph, bool evaluate) {
+  double budget = kEvaluationBudget;
   for (Node& node : graph.nodes) {
     const std::string where = node.name + " (" + node.OpName() + ")";
     std::vector<Type> types;
@@ -40,9 +42,10 @@ Status InferGraph(Graph& graph, bool evaluate) {
     PLEAT_RETURN_IF_ERROR(RuleOf(node.op.type).infer(context).In(where));
     if (evaluate && all_known && values[0].empty() && node.subgraphs.empty() &&
         SmallAndKnown(outputs)) {
-      Result<std::vector<Tensor>> result = EvaluateNode(node, known);
-      if (!result.ok()) return result.status().In(where);
-      values = std::move(result).value();
+      Result<std::vector<Tensor>> result = EvaluateWithin(node, known, &budget);
+      const bool too_much = result.status().code() == StatusCode::kLimitExceeded;
+      if (!result.ok() && !too_much) return result.status().In(where);
+      if (result.ok()) values = std::move(result).value();
     }
     for (size_t i = 0; i < node.outputs.size(); ++i) {
       if (node.outputs[i] == kNoValue) continue;

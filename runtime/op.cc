@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
+#include "runtime/evaluation.h"
 #include "runtime/ops/ops.h"
 
 namespace pleat::runtime {
@@ -21,6 +23,12 @@ const OpRule& RuleOf(fb::Op type) {
 }
 
 Result<std::vector<Tensor>> EvaluateNode(const Node& node, std::span<const Tensor* const> inputs) {
+  double budget = std::numeric_limits<double>::infinity();
+  return EvaluateWithin(node, inputs, &budget);
+}
+
+Result<std::vector<Tensor>> EvaluateWithin(const Node& node, std::span<const Tensor* const> inputs,
+                                           double* budget) {
   const OpRule& rule = RuleOf(node.op.type);
   std::vector<Type> types;
   for (const Tensor* tensor : inputs) types.push_back(tensor ? tensor->type() : Type{});
@@ -43,6 +51,8 @@ Result<std::vector<Tensor>> EvaluateNode(const Node& node, std::span<const Tenso
     values[0] = inputs[static_cast<size_t>(prepare.view_of)]->Reshaped(output_types[0].shape);
     return values;
   }
+  if (prepare.multiply_adds > *budget) return LimitExceeded("too much to compute ahead of a run");
+  *budget -= prepare.multiply_adds;
   std::vector<const void*> sources;
   for (int operand : prepare.operands) {
     sources.push_back(inputs[static_cast<size_t>(operand)]->raw());

@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "runtime/evaluation.h"
 #include "runtime/op.h"
 
 namespace pleat::runtime {
@@ -40,6 +41,8 @@ class Planner {
   bool KnownBeforeRun(const Node& node, const std::vector<Type>& outputs) const;
   Status AddStep(int index, const std::vector<Type>& types, const std::vector<Type>& outputs,
                  const std::vector<const Tensor*>& known);
+  Status CheckStored(const std::vector<Type>& inputs, const std::vector<Type>& outputs) const;
+  Status ArenaTooSmall(size_t bytes) const;
   void SetKnown(ValueId id, Tensor tensor);
   // Leaves a node to the run: what it makes is known only then.
   Status Defer(int index);
@@ -51,12 +54,19 @@ class Planner {
   const PlanOptions& options_;
   std::unique_ptr<Plan> plan_;
   std::vector<const Tensor*> known_;
+  double budget_ = kEvaluationBudget;
   std::vector<char> deferred_;    // values that come only with the run
   std::vector<ValueId> storage_;  // a value whose bytes a value shares; itself when none
   std::vector<std::vector<int>> in_place_;  // per step: operands it may overwrite
   std::vector<size_t> scratch_;             // per step
   std::vector<int> first_, last_;           // steps, per storage
 };
+
+Status Planner::ArenaTooSmall(size_t bytes) const {
+  return LimitExceeded("the run needs " + std::to_string(bytes) +
+                       " bytes of memory, above the limit of " +
+                       std::to_string(options_.max_arena_bytes));
+}
 
 Status Planner::SetInputs(std::span<const Shape> shapes) {
   if (shapes.size() != graph_.inputs.size()) {
@@ -144,7 +154,11 @@ Status Planner::AddNode(int index) {
   }
   if (values[0].empty()) {
     if (!KnownBeforeRun(node, outputs)) return AddStep(index, types, outputs, known);
-    PLEAT_ASSIGN_OR_RETURN(values, EvaluateNode(node, known));
+    auto evaluated = EvaluateWithin(node, known, &budget_);
+    if (evaluated.status().code() == StatusCode::kLimitExceeded) {
+      return AddStep(index, types, outputs, known);
+    }
+    PLEAT_ASSIGN_OR_RETURN(values, std::move(evaluated));
   }
   for (size_t i = 0; i < values.size(); ++i) {
     if (node.outputs[i] != kNoValue) SetKnown(node.outputs[i], std::move(values[i]));
@@ -152,9 +166,25 @@ Status Planner::AddNode(int index) {
   return Status::Ok();
 }
 
+// Refuses what cannot fit before kernels are made for it. A view is no larger than what it views,
+// which may be the caller's.
+Status Planner::CheckStored(const std::vector<Type>& inputs,
+                            const std::vector<Type>& outputs) const {
+  const auto bytes = [](const Type& type) { return type.Known() ? ByteSize(type) : 0; };
+  size_t viewed = 0;
+  for (const Type& type : inputs) viewed = std::max(viewed, bytes(type));
+  for (const Type& type : outputs) {
+    if (bytes(type) > std::max(viewed, static_cast<size_t>(options_.max_arena_bytes))) {
+      return ArenaTooSmall(bytes(type));
+    }
+  }
+  return Status::Ok();
+}
+
 Status Planner::AddStep(int index, const std::vector<Type>& types, const std::vector<Type>& outputs,
                         const std::vector<const Tensor*>& known) {
   const Node& node = graph_.nodes[static_cast<size_t>(index)];
+  PLEAT_RETURN_IF_ERROR(CheckStored(types, outputs));
   PrepareContext context{
       .node = node, .inputs = types, .outputs = outputs, .known = known, .select = options_.select};
   const Status prepared = RuleOf(node.op.type).prepare(context);
@@ -244,9 +274,7 @@ Status Planner::PlaceAll() {
   }
   const std::vector<size_t> offsets = PlaceBuffers(buffers, &plan_->arena_bytes);
   if (plan_->arena_bytes > static_cast<size_t>(options_.max_arena_bytes)) {
-    return LimitExceeded("the run needs " + std::to_string(plan_->arena_bytes) +
-                         " bytes of memory, above the limit of " +
-                         std::to_string(options_.max_arena_bytes));
+    return ArenaTooSmall(plan_->arena_bytes);
   }
   // Bytes that come alive (or, modulo 2^64, go) with each step.
   std::vector<size_t> change(plan_->steps.size() + 1, 0);

@@ -8,7 +8,7 @@
 #include "converter/passes/batch_norms.h"
 #include "converter/passes/passes.h"
 #include "runtime/checked.h"
-#include "runtime/op.h"
+#include "runtime/evaluation.h"
 
 namespace pleat::converter {
 namespace {
@@ -44,6 +44,7 @@ Status EvaluateConstants(Graph& graph) {
     if (value.constant) budget = budget + static_cast<int64_t>(value.constant->bytes()) * kGrowth;
   }
   int64_t left = budget.value_or(kTotalBytes);
+  double work = runtime::kEvaluationBudget;
   for (Node& node : graph.nodes) {
     std::vector<const Tensor*> operands;
     int64_t source_bytes = 0, bytes = 0;
@@ -61,7 +62,8 @@ Status EvaluateConstants(Graph& graph) {
       known = known && bytes <= left;
     }
     if (!known || bytes > std::max(kSmallBytes, source_bytes * kGrowth)) continue;
-    auto results = runtime::EvaluateNode(node, operands);
+    auto results = runtime::EvaluateWithin(node, operands, &work);
+    if (results.status().code() == runtime::StatusCode::kLimitExceeded) continue;
     if (!results.ok()) return results.status().In(node.name + " (" + node.OpName() + ")");
     for (size_t i = 0; i < node.outputs.size(); ++i) {
       if (node.outputs[i] == kNoValue) continue;

@@ -1,7 +1,9 @@
 // Runs a fuzz target without libFuzzer: driver COUNT SEED... gives it every seed, then COUNT
-// mutations of each, the same ones every time.
+// mutations of each, the same ones every time. One that takes longer than kMaxSeconds of processor
+// time is an error like a crash.
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <iterator>
 #include <vector>
@@ -14,6 +16,7 @@ namespace {
 
 // Most of what decides how a file is read stands in its first bytes.
 constexpr int64_t kHeadBytes = 8192;
+constexpr double kMaxSeconds = 10;
 
 void Mutate(std::vector<uint8_t>& bytes, pleat::tests::Random& random) {
   constexpr uint8_t kEdges[] = {0, 1, 0x7f, 0x80, 0xff};
@@ -43,6 +46,16 @@ void Mutate(std::vector<uint8_t>& bytes, pleat::tests::Random& random) {
   }
 }
 
+bool QuickEnough(const std::vector<uint8_t>& bytes, const char* seed, int64_t number) {
+  const std::clock_t start = std::clock();
+  LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
+  const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+  if (seconds <= kMaxSeconds) return true;
+  std::fprintf(stderr, "mutation %lld of %s took %.1f s\n", static_cast<long long>(number), seed,
+               seconds);
+  return false;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -53,12 +66,12 @@ int main(int argc, char** argv) {
     std::ifstream in(argv[i], std::ios::binary);
     const std::vector<uint8_t> seed(std::istreambuf_iterator<char>(in), {});
     if (seed.empty()) return std::fprintf(stderr, "cannot read %s\n", argv[i]), 2;
-    LLVMFuzzerTestOneInput(seed.data(), seed.size());
+    if (!QuickEnough(seed, argv[i], -1)) return 1;
     pleat::tests::Random random(static_cast<uint64_t>(i));
     for (int64_t n = 0; n < count; ++n, ++inputs) {
       std::vector<uint8_t> bytes = seed;
       Mutate(bytes, random);
-      LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
+      if (!QuickEnough(bytes, argv[i], n)) return 1;
     }
   }
   std::printf("%lld inputs, no crash\n", static_cast<long long>(inputs));

@@ -37,6 +37,18 @@ TEST(PlaceBuffers, NeverOverlapsBuffersAliveTogether) {
   }
 }
 
+// Exact placement would take time cubic in their number.
+TEST(PlaceBuffers, PlacesThousandsThatLiveLong) {
+  tests::Random random(3);
+  std::vector<Lifetime> buffers(3000);
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    const auto first = static_cast<int>(i);
+    buffers[i] = {static_cast<size_t>(random.Between(1, 1000)), first,
+                  static_cast<int>(random.Between(first, 3000))};
+  }
+  ExpectNoOverlap(buffers);
+}
+
 TEST(PlaceBuffers, ReusesMemoryAlongAChain) {
   std::vector<Lifetime> chain;
   for (int i = 0; i < 10; ++i) chain.push_back({640, i, i + 1});
