@@ -6,19 +6,24 @@ set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/Pleat)
 install(TARGETS pleat_shared EXPORT PleatRuntime
   LIBRARY COMPONENT runtime NAMELINK_COMPONENT dev)
 install(TARGETS pleat_static EXPORT PleatRuntime ARCHIVE COMPONENT dev)
-install(TARGETS pleat_converter_shared EXPORT PleatConverter
-  LIBRARY COMPONENT tools NAMELINK_COMPONENT dev)
-install(TARGETS pleat RUNTIME COMPONENT tools)
-install(FILES ${PROJECT_BINARY_DIR}/pleat.1
-        DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT tools)
-install(FILES ${PROJECT_SOURCE_DIR}/tools/install/pleat.bash RENAME pleat
-        DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT tools)
-
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/runtime/include/pleat
-                  ${PROJECT_SOURCE_DIR}/converter/include/pleat
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev)
 install(EXPORT PleatRuntime NAMESPACE Pleat:: DESTINATION ${package_folder} COMPONENT dev)
-install(EXPORT PleatConverter NAMESPACE Pleat:: DESTINATION ${package_folder} COMPONENT dev)
+
+if(TARGET pleat_converter_shared)
+  install(TARGETS pleat_converter_shared EXPORT PleatConverter
+    LIBRARY COMPONENT tools NAMELINK_COMPONENT dev)
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/converter/include/pleat
+          DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev)
+  install(EXPORT PleatConverter NAMESPACE Pleat:: DESTINATION ${package_folder} COMPONENT dev)
+endif()
+if(TARGET pleat)
+  install(TARGETS pleat RUNTIME COMPONENT tools)
+  install(FILES ${PROJECT_BINARY_DIR}/pleat.1
+          DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT tools)
+  install(FILES ${PROJECT_SOURCE_DIR}/tools/install/pleat.bash RENAME pleat
+          DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT tools)
+endif()
 
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/PleatConfig.cmake.in
   ${PROJECT_BINARY_DIR}/PleatConfig.cmake INSTALL_DESTINATION ${package_folder})

@@ -1,5 +1,6 @@
 # The libraries that others link: libpleat (kernels, runtime, C API) shared and static, and
-# libpleat_converter. Included by the top CMakeLists.txt after the folders that they are made of.
+# libpleat_converter where the converter is built. Included by the top CMakeLists.txt after the
+# folders that they are made of.
 include(GNUInstallDirs)
 find_package(hwy REQUIRED)
 
@@ -17,7 +18,11 @@ set(runtime_needs ${XNNPACK_LIBRARY} ${PTHREADPOOL_LIBRARY} ${CPUINFO_LIBRARY} h
 # Nothing but PLEAT_API shows, also where the archive becomes part of somebody's shared library.
 # Builds for this machine alone are not installed, and keep their objects as they are.
 if(NOT PLEAT_NATIVE_ONLY)
-  set_target_properties(pleat_kernels pleat_runtime pleat_converter PROPERTIES
+  set(hidden pleat_kernels pleat_runtime)
+  if(TARGET pleat_converter)
+    list(APPEND hidden pleat_converter)
+  endif()
+  set_target_properties(${hidden} PROPERTIES
     C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
 endif()
 
@@ -51,6 +56,9 @@ if(PLEAT_SANITIZE)
   target_link_options(pleat_static INTERFACE $<BUILD_INTERFACE:-fsanitize=${PLEAT_SANITIZE}>)
 endif()
 
+if(NOT TARGET pleat_converter)
+  return()
+endif()
 add_library(pleat_converter_shared SHARED $<TARGET_OBJECTS:pleat_converter>)
 target_link_libraries(pleat_converter_shared
   PRIVATE pleat_options pleat_runtime onnx_proto protobuf::libprotobuf

@@ -7,7 +7,7 @@ set(python_by_default OFF)
 if(Python_FOUND)
   find_package(pybind11 CONFIG QUIET)
   # A sanitized module would need a sanitized interpreter.
-  if(pybind11_FOUND AND PROJECT_IS_TOP_LEVEL AND NOT PLEAT_SANITIZE AND NOT CMAKE_CROSSCOMPILING)
+  if(pybind11_FOUND AND NOT PLEAT_SANITIZE AND NOT CMAKE_CROSSCOMPILING)
     set(python_by_default ON)
   endif()
 endif()
