@@ -250,8 +250,10 @@ PLEAT_API pleat_code pleat_prepare(pleat_session* session);
 PLEAT_API pleat_code pleat_session_get_info(pleat_session* session, pleat_session_info* info);
 
 /* Computes the outputs; `options` may be NULL. After the first run of a combination of shapes it
- * allocates nothing and, on one thread, takes no lock. When it fails or is ended early, the
- * contents of outputs are undefined. */
+ * allocates nothing, but for steps whose sizes depend on the inputs' numbers, and takes no lock.
+ * Threads of Pleat's own sleep when nothing came for some 50 microseconds: a run wakes them (by a
+ * futex) and may sleep itself until the last is done. On one thread, or on the caller's, it never
+ * waits. When it fails or is ended early, the contents of outputs are undefined. */
 PLEAT_API pleat_code pleat_run(pleat_session* session, const pleat_run_options* options);
 
 /* Ends a run in progress at its next step with PLEAT_CANCELLED; without one, does nothing. Any
