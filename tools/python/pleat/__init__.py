@@ -28,8 +28,11 @@ __all__ = ["Model", "Picture", "Value", "convert", "Error", "BusyError", "Cancel
 _ELEMENTS = ("float32", "float64", "int64", "int32", "int16", "int8", "uint8", "uint16", "uint32",
              "uint64", "bool", "float16", "bfloat16")
 
+Path = Union[str, "os.PathLike[str]"]
+Sizes = Optional[tuple[Union[int, str, None], ...]]
 
-def convert(path: Union[str, os.PathLike], output: Union[str, os.PathLike, None] = None, *,
+
+def convert(path: Path, output: Optional[Path] = None, *,
             input_shapes: Optional[Mapping[str, Sequence[Optional[int]]]] = None,
             fold: bool = True, verify: bool = False, measure: bool = False) -> dict[str, Any]:
     """Turns an ONNX file into a .pleat file and reports what became of each batch norm.
@@ -44,14 +47,16 @@ def convert(path: Union[str, os.PathLike], output: Union[str, os.PathLike, None]
     target = os.fsencode(output) if output is not None else os.path.splitext(source)[0] + b".pleat"
     shapes = {name: [-1 if size is None else size for size in shape]
               for name, shape in (input_shapes or {}).items()}
-    return json.loads(_native.convert(source, target, shapes, fold, verify, measure))
+    report: dict[str, Any] = json.loads(
+        _native.convert(source, target, shapes, fold, verify, measure))
+    return report
 
 
 class Value(NamedTuple):
     """An input or output: sizes that a run chooses are their name, or None."""
     name: str
     dtype: str
-    shape: Optional[tuple[Union[int, str, None], ...]]
+    shape: Sizes
 
 
 class Picture:
@@ -91,16 +96,18 @@ class Model:
     convolution's sum, `low_memory` to kernels that use the weights where they lie.
     """
 
-    def __init__(self, network: Union[str, os.PathLike, bytes], *, threads: int = 0,
+    def __init__(self, network: Union[Path, bytes, bytearray, memoryview], *, threads: int = 0,
                  exact: bool = False, low_memory: bool = False) -> None:
-        is_bytes = isinstance(network, (bytes, bytearray, memoryview))
-        self._model = _native.Model(bytes(network) if is_bytes else os.fsencode(network), is_bytes,
-                                    threads, exact, low_memory)
+        if isinstance(network, (bytes, bytearray, memoryview)):
+            given, is_bytes = bytes(network), True
+        else:
+            given, is_bytes = os.fsencode(network), False
+        self._model = _native.Model(given, is_bytes, threads, exact, low_memory)
         self.inputs: tuple[Value, ...] = self._values(self._model.inputs)
         self.outputs: tuple[Value, ...] = self._values(self._model.outputs)
 
     @staticmethod
-    def _values(values: Sequence[tuple]) -> tuple[Value, ...]:
+    def _values(values: Sequence[tuple[str, int, Sizes]]) -> tuple[Value, ...]:
         return tuple(Value(name, _ELEMENTS[element], shape) for name, element, shape in values)
 
     @property
@@ -133,8 +140,9 @@ class Model:
 
     def _in_order(self, arrays: tuple[Array, ...], named: dict[str, Array]) -> list[Array]:
         names = [value.name for value in self.inputs]
-        if len(arrays) == 1 and isinstance(arrays[0], Mapping):
-            arrays, named = (), {**arrays[0], **named}
+        by_name = arrays[0] if len(arrays) == 1 else None
+        if isinstance(by_name, Mapping):
+            arrays, named = (), {**by_name, **named}
         given = dict(zip(names, arrays))
         for name, array in named.items():
             if name not in names:
@@ -155,7 +163,8 @@ class Model:
         return [given[name] for name in names]
 
     @staticmethod
-    def _argument(value: Value, given: Array) -> tuple:
+    def _argument(value: Value, given: Array) -> tuple[
+            np.ndarray, int, bool, Optional[np.ndarray], Optional[np.ndarray]]:
         if isinstance(given, Picture):
             array, last, mean, scale = given.pixels, True, given.mean, given.scale
         else:
