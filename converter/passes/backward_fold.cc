@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "converter/passes/batch_norms.h"
 #include "converter/passes/links.h"
 #include "converter/seeded_bugs.h"
 
@@ -82,6 +81,16 @@ bool BackwardFold::IsPrivate(ValueId id, const std::string& what) {
 }
 
 bool BackwardFold::Absorb(ValueId id, const Affine& affine) {
+  if (depth_ == kMaxDepth || ++tries_ > kMaxTries) {
+    return Refuse("PRODUCER_NOT_LINEAR", "too many steps lie between it and linear ones");
+  }
+  ++depth_;
+  const bool absorbed = AbsorbNext(id, affine);
+  --depth_;
+  return absorbed;
+}
+
+bool BackwardFold::AbsorbNext(ValueId id, const Affine& affine) {
   const int maker = uses_.Maker(id);
   if (maker < 0) {
     return Refuse("PRODUCER_NOT_LINEAR", "'" + graph_.values[static_cast<size_t>(id)].name +
@@ -404,7 +413,7 @@ bool BackwardFold::Through(const Node& node, ValueId output, const Affine& affin
   return false;
 }
 
-void BackwardFold::Commit(Graph& graph, Uses& uses, const Node& source) {
+void BackwardFold::Commit(Graph& graph, Uses& uses, BatchNorms& norms, const Node& source) {
   std::string into;
   const auto absorb = [&](size_t index, bool named) {
     AddSources(graph.nodes[index], source);
@@ -435,7 +444,7 @@ void BackwardFold::Commit(Graph& graph, Uses& uses, const Node& source) {
     node.inputs[edit.operand] = AddDoubles(graph, name, edit.numbers, edit.shape);
     uses.Learn(graph, edit.node);
   }
-  MarkFolded(graph, source, kind_, into);
+  norms.MarkFolded(source, kind_, into);
 }
 
 }  // namespace pleat::converter

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "converter/passes/batch_norms.h"
 #include "converter/passes/fold_weights.h"
 
 namespace pleat::converter {
@@ -18,11 +19,13 @@ class BackwardFold {
   bool Absorb(ValueId id, const Affine& affine);
   // Changes the graph, and tells `uses`; what `source` stands for goes into the operators found.
   // REQUIRES: Absorb returned true, and the graph is the same.
-  void Commit(Graph& graph, Uses& uses, const Node& source);
+  void Commit(Graph& graph, Uses& uses, BatchNorms& norms, const Node& source);
 
   const Refusal& refusal() const { return refusal_; }
 
  private:
+  // Steps within one another, so that the stack holds them, and all that are tried.
+  static constexpr int kMaxDepth = 500, kMaxTries = 10000;
   struct AffineEdit {
     size_t node;
     Affine affine;
@@ -46,6 +49,7 @@ class BackwardFold {
   bool Refuse(const Refusal& refusal, const std::string& name) {
     return Refuse(refusal.code, refusal.sentence + " in '" + name + "'");
   }
+  bool AbsorbNext(ValueId id, const Affine& affine);
   // Whether nobody but one reader sees the value.
   bool IsPrivate(ValueId id, const std::string& what);
   // Operand `operand` of a node: made by others, or a constant.
@@ -70,6 +74,7 @@ class BackwardFold {
   std::vector<ConstantEdit> constants_;
   Refusal refusal_;
   std::string kind_;
+  int depth_ = 0, tries_ = 0;
 };
 
 }  // namespace pleat::converter

@@ -1,25 +1,31 @@
 #include "converter/passes/batch_norms.h"
 
 #include <algorithm>
-#include <unordered_set>
 
 #include "converter/passes/passes.h"
 
 namespace pleat::converter {
 
-std::vector<fb::BatchNormT*> BatchNormsOf(Graph& graph, const Node& node) {
-  std::vector<fb::BatchNormT*> entries;
-  if (node.sources.empty()) return entries;
-  for (fb::BatchNormT& entry : graph.batch_norms) {
-    if (std::find(node.sources.begin(), node.sources.end(), entry.node) != node.sources.end()) {
-      entries.push_back(&entry);
-    }
+BatchNorms::BatchNorms(Graph& graph) : entries_(graph.batch_norms) {
+  for (size_t i = 0; i < entries_.size(); ++i) by_name_.emplace(entries_[i].node, i);
+}
+
+std::vector<fb::BatchNormT*> BatchNorms::Of(const Node& node) const {
+  std::vector<size_t> found;
+  if (entries_.empty()) return {};
+  for (const std::string& source : node.sources) {
+    const auto [first, last] = by_name_.equal_range(source);
+    for (auto it = first; it != last; ++it) found.push_back(it->second);
   }
+  std::sort(found.begin(), found.end());
+  found.erase(std::unique(found.begin(), found.end()), found.end());
+  std::vector<fb::BatchNormT*> entries;
+  for (const size_t index : found) entries.push_back(&entries_[index]);
   return entries;
 }
 
-void MarkFolded(Graph& graph, const Node& node, const std::string& kind, const std::string& into) {
-  for (fb::BatchNormT* entry : BatchNormsOf(graph, node)) {
+void BatchNorms::MarkFolded(const Node& node, const std::string& kind, const std::string& into) {
+  for (fb::BatchNormT* entry : Of(node)) {
     entry->status = fb::FoldStatus::Folded;
     entry->kind = kind;
     entry->into = into;
@@ -28,8 +34,8 @@ void MarkFolded(Graph& graph, const Node& node, const std::string& kind, const s
   }
 }
 
-void Keep(Graph& graph, const Node& node, const Refusal& refusal) {
-  for (fb::BatchNormT* entry : BatchNormsOf(graph, node)) {
+void BatchNorms::Keep(const Node& node, const Refusal& refusal) {
+  for (fb::BatchNormT* entry : Of(node)) {
     entry->status = fb::FoldStatus::Kept;
     entry->kind.clear();
     entry->into.clear();
@@ -56,16 +62,12 @@ void KeepSpelledOut(const Node& node, fb::BatchNormT& entry) {
 Status RecordBatchNorms(Graph& graph) {
   if (graph.batch_norms.empty()) return Status::Ok();
   std::vector<bool> seen(graph.batch_norms.size(), false);
-  std::unordered_set<std::string> names;
-  for (const fb::BatchNormT& entry : graph.batch_norms) names.insert(entry.node);
+  const BatchNorms norms(graph);
   for (const Node& node : graph.nodes) {
     const bool affine = node.As<fb::ScaleShiftT>() != nullptr;
     const bool training = node.As<fb::BatchNormTrainingT>() != nullptr;
-    const bool known = std::any_of(node.sources.begin(), node.sources.end(),
-                                   [&](const std::string& name) { return names.contains(name); });
-    if (!known) continue;
     bool first = true;
-    for (fb::BatchNormT* entry : BatchNormsOf(graph, node)) {
+    for (fb::BatchNormT* entry : norms.Of(node)) {
       const auto index = static_cast<size_t>(entry - graph.batch_norms.data());
       KeepSpelledOut(node, *entry);
       if (seen[index]) continue;

@@ -3,20 +3,30 @@
 #define PLEAT_CONVERTER_PASSES_BATCH_NORMS_H_
 
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "converter/passes/affine.h"
 
 namespace pleat::converter {
 
-// The batch normalisations of the source that `node` stands for.
-std::vector<fb::BatchNormT*> BatchNormsOf(Graph& graph, const Node& node);
+// REQUIRES: the graph keeps its entries as long as this lives.
+class BatchNorms {
+ public:
+  explicit BatchNorms(Graph& graph);
 
-// Writes into their entries that they went into the node named `into`.
-void MarkFolded(Graph& graph, const Node& node, const std::string& kind, const std::string& into);
+  // The batch normalisations of the source that `node` stands for, in the order of the graph.
+  std::vector<fb::BatchNormT*> Of(const Node& node) const;
+  // Writes into their entries that they went into the node named `into`.
+  void MarkFolded(const Node& node, const std::string& kind, const std::string& into);
+  // Writes into their entries why they stay; a later fold may still overrule it.
+  void Keep(const Node& node, const Refusal& refusal);
 
-// Writes into their entries why they stay; a later fold may still overrule it.
-void Keep(Graph& graph, const Node& node, const Refusal& refusal);
+ private:
+  std::vector<fb::BatchNormT>& entries_;
+  std::unordered_multimap<std::string_view, size_t> by_name_;
+};
 
 }  // namespace pleat::converter
 

@@ -31,7 +31,7 @@ Status Infer(Graph& graph) {
   Node gone;
   std::set_difference(before.begin(), before.end(), after.begin(), after.end(),
                       std::back_inserter(gone.sources));
-  MarkFolded(graph, gone, "constant", "");
+  BatchNorms(graph).MarkFolded(gone, "constant", "");
   return Status::Ok();
 }
 
@@ -45,6 +45,7 @@ Status EvaluateConstants(Graph& graph) {
   }
   int64_t left = budget.value_or(kTotalBytes);
   double work = runtime::kEvaluationBudget;
+  BatchNorms norms(graph);
   for (Node& node : graph.nodes) {
     std::vector<const Tensor*> operands;
     int64_t source_bytes = 0, bytes = 0;
@@ -72,7 +73,7 @@ Status EvaluateConstants(Graph& graph) {
       value.type = value.constant->type();
     }
     left -= bytes;
-    MarkFolded(graph, node, "constant", "");
+    norms.MarkFolded(node, "constant", "");
     Empty(node);
   }
   DropEmptyNodes(graph);

@@ -11,25 +11,24 @@
 #include <cmath>
 
 #include "converter/passes/backward_fold.h"
-#include "converter/passes/batch_norms.h"
 #include "converter/passes/passes.h"
 
 namespace pleat::converter {
 namespace {
 
-void FoldOne(Graph& graph, Uses& uses, size_t index) {
+void FoldOne(Graph& graph, Uses& uses, BatchNorms& norms, size_t index) {
   Node& node = graph.nodes[index];
   const ValueId input = node.inputs[0];
   const Affine affine = AffineOf(graph, node);
   if (!affine.IsFinite()) {
     size_t c = 0;
     while (std::isfinite(affine.scale[c]) && std::isfinite(affine.shift[c])) ++c;
-    return Keep(graph, node, {"BN_BAD_VARIANCE", "channel " + std::to_string(c) +
+    return norms.Keep(node, {"BN_BAD_VARIANCE", "channel " + std::to_string(c) +
                                                      ": its scale or shift is not finite"});
   }
   BackwardFold fold(graph, uses);
-  if (!fold.Absorb(input, affine)) return Keep(graph, node, fold.refusal());
-  fold.Commit(graph, uses, node);
+  if (!fold.Absorb(input, affine)) return norms.Keep(node, fold.refusal());
+  fold.Commit(graph, uses, norms, node);
   const auto at = static_cast<size_t>(uses.Maker(input));
   Node& maker = graph.nodes[at];
   uses.Forget(graph, index);
@@ -43,13 +42,14 @@ void FoldOne(Graph& graph, Uses& uses, size_t index) {
 
 Status FoldBackward(Graph& graph) {
   Uses uses(graph);
+  BatchNorms norms(graph);
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
     const auto* scale_shift = node.As<fb::ScaleShiftT>();
     const bool known = scale_shift != nullptr && IsNone(scale_shift->activation) &&
                        graph.ConstantOf(node.inputs[1]) != nullptr &&
                        graph.ConstantOf(node.inputs[2]) != nullptr;
-    if (known) FoldOne(graph, uses, i);
+    if (known) FoldOne(graph, uses, norms, i);
   }
   DropEmptyNodes(graph);
   return Status::Ok();

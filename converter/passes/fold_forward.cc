@@ -28,17 +28,20 @@ class ForwardFold {
   bool Absorb(ValueId id, const Affine& affine);
   // Changes the graph, and tells `uses`; what `source` stands for goes into the operators found.
   // REQUIRES: Absorb returned true, and the graph is the same.
-  void Commit(Graph& graph, Uses& uses, const Node& source);
+  void Commit(Graph& graph, Uses& uses, BatchNorms& norms, const Node& source);
 
   const Refusal& refusal() const { return refusal_; }
   // Whether some reader would have taken it.
   bool several() const { return several_; }
 
  private:
+  // Steps within one another, so that the stack holds them, and all that are tried.
+  static constexpr int kMaxDepth = 500, kMaxTries = 10000;
   bool Refuse(std::string code, std::string sentence) {
     refusal_ = {std::move(code), std::move(sentence)};
     return false;
   }
+  bool AbsorbByAll(ValueId id, const Affine& affine);
   bool AbsorbBy(const Node& node, size_t index, ValueId id, const Affine& affine);
   bool IntoLinear(size_t index, const Affine& affine);
   bool ShiftInto(const Node& node, const WeightMap& map, const Affine& affine, LinearEdit& edit);
@@ -54,6 +57,7 @@ class ForwardFold {
   std::vector<LinearEdit> edits_;
   Refusal refusal_;
   bool several_ = false;
+  int depth_ = 0, tries_ = 0;
 };
 
 bool HasPadding(const fb::WindowT& window, int64_t taps) {
@@ -64,6 +68,17 @@ bool HasPadding(const fb::WindowT& window, int64_t taps) {
 }
 
 bool ForwardFold::Absorb(ValueId id, const Affine& affine) {
+  tries_ += static_cast<int>(uses_.Readers(id).size());
+  if (depth_ == kMaxDepth || tries_ > kMaxTries) {
+    return Refuse("BN_OUTPUT_MULTI_USE", "too many steps lie between it and linear ones");
+  }
+  ++depth_;
+  const bool absorbed = AbsorbByAll(id, affine);
+  --depth_;
+  return absorbed;
+}
+
+bool ForwardFold::AbsorbByAll(ValueId id, const Affine& affine) {
   const std::vector<int>& readers = uses_.Readers(id);
   if (readers.empty()) return Refuse("BN_OUTPUT_MULTI_USE", "nobody reads its result");
   const Node* taker = nullptr;
@@ -291,7 +306,7 @@ bool ForwardFold::ThroughMean(const Node& node, const Affine& affine) {
   return Absorb(node.outputs[0], behind);
 }
 
-void ForwardFold::Commit(Graph& graph, Uses& uses, const Node& source) {
+void ForwardFold::Commit(Graph& graph, Uses& uses, BatchNorms& norms, const Node& source) {
   std::string kind, into;
   for (LinearEdit& edit : edits_) {
     Node& node = graph.nodes[edit.node];
@@ -309,7 +324,7 @@ void ForwardFold::Commit(Graph& graph, Uses& uses, const Node& source) {
     Apply(graph, std::move(edit));
     uses.Learn(graph, index);
   }
-  MarkFolded(graph, source, kind, into);
+  norms.MarkFolded(source, kind, into);
 }
 
 bool SaysMore(const std::string& code) {
@@ -321,6 +336,7 @@ bool SaysMore(const std::string& code) {
 
 Status FoldForward(Graph& graph) {
   Uses uses(graph);
+  BatchNorms norms(graph);
   for (size_t i = graph.nodes.size(); i-- > 0;) {
     Node& node = graph.nodes[i];
     const auto* scale_shift = node.As<fb::ScaleShiftT>();
@@ -333,10 +349,10 @@ Status FoldForward(Graph& graph) {
     if (!affine.IsFinite()) continue;
     ForwardFold fold(graph, uses);
     if (!fold.Absorb(node.outputs[0], affine)) {
-      if (fold.several() || SaysMore(fold.refusal().code)) Keep(graph, node, fold.refusal());
+      if (fold.several() || SaysMore(fold.refusal().code)) norms.Keep(node, fold.refusal());
       continue;
     }
-    fold.Commit(graph, uses, node);
+    fold.Commit(graph, uses, norms, node);
     const ValueId input = node.inputs[0], output = node.outputs[0];
     uses.Forget(graph, i);
     Empty(node);

@@ -38,7 +38,10 @@ size_t PositionIn(const Graph& graph, const Node& node, int rank) {
 }  // namespace
 
 Status FusePrologue(Graph& graph) {
-  for (Node& node : graph.nodes) {
+  Uses uses(graph);
+  BatchNorms norms(graph);
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    Node& node = graph.nodes[i];
     const auto* scale_shift = node.As<fb::ScaleShiftT>();
     if (scale_shift == nullptr) continue;
     const Type& type = TypeOf(graph, node.inputs[0]);
@@ -55,12 +58,13 @@ Status FusePrologue(Graph& graph) {
     const fb::Activation activation = scale_shift->activation;
     const bool bounds = activation.kind() == static_cast<uint8_t>(kernels::UnaryKind::kClip);
     if (!bounds && !IsNone(activation)) continue;
-    const Uses uses(graph);
     const int reader = uses.OnlyReader(node.outputs[0]);
     if (reader < 0) continue;
     Node& taking = graph.nodes[static_cast<size_t>(reader)];
     const size_t at = PositionIn(graph, taking, type.rank());
     if (at == 0 || taking.inputs[0] != node.outputs[0]) continue;
+    uses.Forget(graph, i);
+    uses.Forget(graph, static_cast<size_t>(reader));
     taking.inputs.resize(at + (bounds ? 3 : 2), kNoValue);
     taking.inputs[0] = node.inputs[0];
     taking.inputs[at] = node.inputs[1];
@@ -70,8 +74,9 @@ Status FusePrologue(Graph& graph) {
       taking.inputs[at + 2] =
           graph.AddConstant(NameOf(graph, node) + ".bounds", Tensor::Vector(numbers));
     }
-    MarkFolded(graph, node, "prologue", NameOf(graph, taking));
+    norms.MarkFolded(node, "prologue", NameOf(graph, taking));
     AddSources(taking, node);
+    uses.Learn(graph, static_cast<size_t>(reader));
     Empty(node);
   }
   DropEmptyNodes(graph);

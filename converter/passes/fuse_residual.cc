@@ -15,47 +15,47 @@ fb::Activation* ActivationOf(Node& node) {
   return nullptr;
 }
 
-bool FuseOne(Graph& graph) {
-  const Sizes sizes(graph);
-  const Uses uses(graph);
-  for (Node& sum : graph.nodes) {
-    const auto* binary = sum.As<fb::BinaryT>();
-    if (binary == nullptr || binary->kind != fb::BinaryKind::Add) continue;
-    int taker = -1;
-    ValueId residual = kNoValue;
-    for (size_t side : {0, 1}) {
-      const ValueId made = sum.inputs[side], other = sum.inputs[1 - side];
-      const int maker = uses.Maker(made);
-      if (maker <= taker || uses.OnlyReader(made) < 0 || graph.ConstantOf(other) != nullptr ||
-          !sizes.Same(made, other) || TypeOf(graph, made) != TypeOf(graph, other)) {
-        continue;
-      }
-      Node& node = graph.nodes[static_cast<size_t>(maker)];
-      const fb::Activation* activation = ActivationOf(node);
-      if (activation == nullptr || !IsNone(*activation) || node.input(3) != kNoValue) continue;
-      taker = maker;
-      residual = other;
+// Lets an operator that feeds sum `index` take over the sum, where one can.
+void FuseOne(Graph& graph, const Sizes& sizes, Uses& uses, size_t index) {
+  Node& sum = graph.nodes[index];
+  const auto* binary = sum.As<fb::BinaryT>();
+  if (binary == nullptr || binary->kind != fb::BinaryKind::Add) return;
+  int taker = -1;
+  ValueId residual = kNoValue;
+  for (size_t side : {0, 1}) {
+    const ValueId made = sum.inputs[side], other = sum.inputs[1 - side];
+    const int maker = uses.Maker(made);
+    if (maker <= taker || uses.OnlyReader(made) < 0 || graph.ConstantOf(other) != nullptr ||
+        !sizes.Same(made, other) || TypeOf(graph, made) != TypeOf(graph, other)) {
+      continue;
     }
-    if (taker < 0) continue;
-    Node& node = graph.nodes[static_cast<size_t>(taker)];
-    if (node.inputs.size() < 4) node.inputs.resize(4, kNoValue);
-    node.inputs[3] = residual;
-    node.outputs[0] = sum.outputs[0];
-    *ActivationOf(node) = binary->activation;
-    AddSources(node, sum);
-    Empty(sum);
-    DropEmptyNodes(graph);
-    SortNodes(graph);
-    return true;
+    Node& node = graph.nodes[static_cast<size_t>(maker)];
+    const fb::Activation* activation = ActivationOf(node);
+    if (activation == nullptr || !IsNone(*activation) || node.input(3) != kNoValue) continue;
+    taker = maker;
+    residual = other;
   }
-  return false;
+  if (taker < 0) return;
+  Node& node = graph.nodes[static_cast<size_t>(taker)];
+  uses.Forget(graph, index);
+  uses.Forget(graph, static_cast<size_t>(taker));
+  if (node.inputs.size() < 4) node.inputs.resize(4, kNoValue);
+  node.inputs[3] = residual;
+  node.outputs[0] = sum.outputs[0];
+  *ActivationOf(node) = binary->activation;
+  AddSources(node, sum);
+  uses.Learn(graph, static_cast<size_t>(taker));
+  Empty(sum);
 }
 
 }  // namespace
 
 Status FuseResidual(Graph& graph) {
-  while (FuseOne(graph)) {
-  }
+  const Sizes sizes(graph);
+  Uses uses(graph);
+  for (size_t i = 0; i < graph.nodes.size(); ++i) FuseOne(graph, sizes, uses, i);
+  DropEmptyNodes(graph);
+  SortNodes(graph);
   return Status::Ok();
 }
 

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <unordered_set>
 
 #include "converter/passes/batch_norms.h"
 #include "converter/passes/fold_weights.h"
@@ -140,7 +141,7 @@ class Merged {
   bool grown() const { return !taken_.empty(); }
   const std::vector<Term>& taken() const { return taken_; }
   bool IsFinite() const { return !CheckRange(weights_) && !CheckRange(bias_); }
-  void Write(Graph& graph) const;
+  void Write(Graph& graph, BatchNorms& norms) const;
 
  private:
   void AddBias(const Node& node) {
@@ -221,7 +222,7 @@ bool Merged::Take(const Term& other) {
   return true;
 }
 
-void Merged::Write(Graph& graph) const {
+void Merged::Write(Graph& graph, BatchNorms& norms) const {
   Node& node = graph.nodes[term_.node];
   fb::WindowT& window = *node.As<fb::ConvT>()->window;
   Shape shape = {term_.outputs, term_.inputs};
@@ -242,7 +243,7 @@ void Merged::Write(Graph& graph) const {
   node.inputs[2] = AddDoubles(graph, name + ".bias", bias_, {term_.outputs});
   for (const Term& term : taken_) {
     Node& other = graph.nodes[term.node];
-    MarkFolded(graph, other, "merged_conv", name);
+    norms.MarkFolded(other, "merged_conv", name);
     AddSources(node, other);
     Empty(other);
   }
@@ -253,17 +254,25 @@ bool IsSum(const Node& node) {
   return binary != nullptr && binary->kind == fb::BinaryKind::Add && IsNone(binary->activation);
 }
 
-// The sums below `id` that nobody else reads, and what they add.
-void Collect(const Graph& graph, const Uses& uses, size_t sum, std::vector<size_t>& sums,
+// The sums below `root` that nobody else reads, and what they add.
+void Collect(const Graph& graph, const Uses& uses, size_t root, std::vector<size_t>& sums,
              std::vector<ValueId>& terms) {
-  sums.push_back(sum);
-  for (ValueId id : graph.nodes[sum].inputs) {
+  const Type& type = TypeOf(graph, graph.nodes[root].outputs[0]);
+  std::vector<ValueId> pending;
+  const auto open = [&](size_t sum) {
+    sums.push_back(sum);
+    const std::vector<ValueId>& inputs = graph.nodes[sum].inputs;
+    pending.insert(pending.end(), inputs.rbegin(), inputs.rend());
+  };
+  open(root);
+  while (!pending.empty()) {
+    const ValueId id = pending.back();
+    pending.pop_back();
     const int maker = uses.Maker(id);
     const bool inner = maker >= 0 && uses.OnlyReader(id) >= 0 &&
-                       IsSum(graph.nodes[static_cast<size_t>(maker)]) &&
-                       TypeOf(graph, id) == TypeOf(graph, graph.nodes[sum].outputs[0]);
+                       IsSum(graph.nodes[static_cast<size_t>(maker)]) && TypeOf(graph, id) == type;
     if (inner) {
-      Collect(graph, uses, static_cast<size_t>(maker), sums, terms);
+      open(static_cast<size_t>(maker));
     } else {
       terms.push_back(id);
     }
@@ -283,7 +292,7 @@ void Chain(Graph& graph, const std::vector<size_t>& sums, const std::vector<Valu
   }
 }
 
-bool MergeTerms(Graph& graph, const Uses& uses, size_t root) {
+bool MergeTerms(Graph& graph, const Uses& uses, BatchNorms& norms, size_t root) {
   std::vector<size_t> sums;
   std::vector<ValueId> values;
   Collect(graph, uses, root, sums, values);
@@ -294,7 +303,7 @@ bool MergeTerms(Graph& graph, const Uses& uses, size_t root) {
     }
   }
   bool merged_any = false;
-  std::vector<ValueId> gone;
+  std::unordered_set<ValueId> gone;
   for (auto& [input, terms] : by_input) {
     std::stable_sort(terms.begin(), terms.end(), [](const auto& a, const auto& b) {
       const auto size = [](const Term& term) { return term.identity ? 0 : CountOf(term.axes); };
@@ -307,14 +316,12 @@ bool MergeTerms(Graph& graph, const Uses& uses, size_t root) {
       if (merged.Take(terms[i].first)) taken.push_back(terms[i].second);
     }
     if (!merged.grown() || !merged.IsFinite()) continue;
-    merged.Write(graph);
-    gone.insert(gone.end(), taken.begin(), taken.end());
+    merged.Write(graph, norms);
+    gone.insert(taken.begin(), taken.end());
     merged_any = true;
   }
   if (!merged_any) return false;
-  std::erase_if(values, [&](ValueId id) {
-    return std::find(gone.begin(), gone.end(), id) != gone.end();
-  });
+  std::erase_if(values, [&](ValueId id) { return gone.contains(id); });
   const ValueId result = graph.nodes[root].outputs[0];
   if (values.size() == 1) {
     Node& node = graph.nodes[static_cast<size_t>(uses.Maker(values[0]))];
@@ -324,13 +331,14 @@ bool MergeTerms(Graph& graph, const Uses& uses, size_t root) {
     Chain(graph, sums, values, result);
   }
   for (size_t i = values.size() - 1; i < sums.size(); ++i) Empty(graph.nodes[sums[i]]);
-  DropEmptyNodes(graph);
-  SortNodes(graph);
   return true;
 }
 
-bool MergeOne(Graph& graph) {
+// Sums that are not within one another share nothing that merging changes.
+bool MergeAll(Graph& graph) {
   const Uses uses(graph);
+  BatchNorms norms(graph);
+  bool merged = false;
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     if (!IsSum(graph.nodes[i])) continue;
     const ValueId result = graph.nodes[i].outputs[0];
@@ -338,16 +346,18 @@ bool MergeOne(Graph& graph) {
     const bool inner = reader >= 0 && IsSum(graph.nodes[static_cast<size_t>(reader)]) &&
                        TypeOf(graph, graph.nodes[static_cast<size_t>(reader)].outputs[0]) ==
                            TypeOf(graph, result);
-    if (!inner && MergeTerms(graph, uses, i)) return true;
+    if (!inner) merged = MergeTerms(graph, uses, norms, i) || merged;
   }
-  return false;
+  DropEmptyNodes(graph);
+  if (merged) SortNodes(graph);
+  return merged;
 }
 
 }  // namespace
 
 Status MergeConvolutions(Graph& graph) {
   bool merged = false;
-  while (MergeOne(graph)) merged = true;
+  while (MergeAll(graph)) merged = true;
   if (!merged) return Status::Ok();
   // What stands behind a sum may go into the one that it became.
   PLEAT_RETURN_IF_ERROR(CanonicalizeAffine(graph));

@@ -7,9 +7,16 @@
 
 namespace pleat::converter {
 
+namespace {
+
+// In the order of nodes, outputs of the graph (-1) last.
+bool Before(int a, int b) { return static_cast<unsigned>(a) < static_cast<unsigned>(b); }
+
+}  // namespace
+
 bool Uses::IsOutput(ValueId id) const {
   const auto& readers = Readers(id);
-  return std::find(readers.begin(), readers.end(), -1) != readers.end();
+  return !readers.empty() && readers.back() == -1;
 }
 
 int Uses::OnlyReader(ValueId id) const {
@@ -22,8 +29,9 @@ void Uses::Forget(const Graph& graph, size_t index) {
   for (ValueId id : node.inputs) {
     if (id == kNoValue) continue;
     auto& readers = readers_[static_cast<size_t>(id)];
-    const auto found = std::find(readers.begin(), readers.end(), static_cast<int>(index));
-    if (found != readers.end()) readers.erase(found);
+    const int reader = static_cast<int>(index);
+    const auto found = std::lower_bound(readers.begin(), readers.end(), reader, Before);
+    if (found != readers.end() && *found == reader) readers.erase(found);
   }
   for (ValueId id : node.outputs) {
     if (id != kNoValue) makers_[static_cast<size_t>(id)] = -1;
@@ -35,7 +43,10 @@ void Uses::Learn(const Graph& graph, size_t index) {
   makers_.resize(graph.values.size(), -1);
   const Node& node = graph.nodes[index];
   for (ValueId id : node.inputs) {
-    if (id != kNoValue) readers_[static_cast<size_t>(id)].push_back(static_cast<int>(index));
+    if (id == kNoValue) continue;
+    auto& readers = readers_[static_cast<size_t>(id)];
+    const int reader = static_cast<int>(index);
+    readers.insert(std::upper_bound(readers.begin(), readers.end(), reader, Before), reader);
   }
   for (ValueId id : node.outputs) {
     if (id != kNoValue) makers_[static_cast<size_t>(id)] = static_cast<int>(index);
@@ -45,7 +56,9 @@ void Uses::Learn(const Graph& graph, size_t index) {
 void Uses::ReplaceUses(Graph& graph, ValueId from, ValueId to) {
   std::vector<int> moved = std::exchange(readers_[static_cast<size_t>(from)], {});
   auto& readers = readers_[static_cast<size_t>(to)];
+  const auto middle = static_cast<std::ptrdiff_t>(readers.size());
   readers.insert(readers.end(), moved.begin(), moved.end());
+  std::inplace_merge(readers.begin(), readers.begin() + middle, readers.end(), Before);
   for (const int reader : moved) {
     auto& ids = reader < 0 ? graph.outputs : graph.nodes[static_cast<size_t>(reader)].inputs;
     std::replace(ids.begin(), ids.end(), from, to);

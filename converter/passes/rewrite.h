@@ -28,6 +28,7 @@ class Uses {
   explicit Uses(const Graph& graph) : readers_(graph.Readers()), makers_(graph.Makers()) {}
   // Index of the node that makes the value, -1 when none does.
   int Maker(ValueId id) const { return id == kNoValue ? -1 : makers_[static_cast<size_t>(id)]; }
+  // In the order of nodes, then -1 for each time the value is an output of the graph.
   const std::vector<int>& Readers(ValueId id) const { return readers_[static_cast<size_t>(id)]; }
   bool IsOutput(ValueId id) const;
   // The node that alone reads the value, once; -1 when there is no such node or the value is also
