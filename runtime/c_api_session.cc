@@ -161,7 +161,8 @@ pleat_code pleat_session_get_info(pleat_session* session, pleat_session_info* in
     PLEAT_RETURN_IF_ERROR(Prepare(session));
     pleat_session_info filled{};
     filled.threads = session->session.threads();
-    filled.arena_bytes = session->prepared->arena_bytes;
+    filled.arena_bytes =
+        session->prepared->arena_bytes + session->session.deferred_bytes();
     filled.packed_bytes = session->prepared->packed_bytes;
     filled.multiply_adds = session->prepared->multiply_adds;
     return WriteStruct(filled, "info", info);

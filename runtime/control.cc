@@ -55,6 +55,12 @@ Status ControlRun::Run(const std::vector<Tensor>& inputs, const RunControl& cont
   return RunIf(inputs, control, outputs);
 }
 
+size_t ControlRun::memory_bytes() const {
+  size_t bytes = 0;
+  for (const auto& body : bodies_) bytes += body->arena_bytes() + body->deferred_bytes();
+  return bytes;
+}
+
 Status ControlRun::RunBody(Executor& body, const std::vector<Tensor>& inputs,
                            const RunControl& control) {
   std::vector<TensorView> views;

@@ -22,6 +22,8 @@ class ControlRun {
   // Inputs and outputs are the node's; an empty input is one left out.
   Status Run(const std::vector<Tensor>& inputs, const RunControl& control,
              std::vector<Tensor>* outputs);
+  // What the subgraphs keep for their intermediate results, and those left to their last runs.
+  size_t memory_bytes() const;
 
  private:
   Status RunIf(const std::vector<Tensor>& inputs, const RunControl& control,

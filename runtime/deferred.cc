@@ -1,6 +1,7 @@
 #include "runtime/deferred.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 
 #include "runtime/control.h"
@@ -29,13 +30,20 @@ void DeferredRun::CountReaders(const Plan& plan) {
 }
 
 Status DeferredRun::Run(const Plan& plan, const std::function<const void*(ValueId)>& address,
-                        const RunControl& control) {
+                        const RunControl& control,
+                        const std::function<void(size_t, double)>& on_step) {
+  using Clock = std::chrono::steady_clock;
   values_.assign(graph_.values.size(), Tensor());
-  live_bytes_ = plan.arena_bytes;
+  arena_bytes_ = live_bytes_ = most_bytes_ = plan.arena_bytes;
+  roots_.assign(graph_.values.size(), kNoValue);
+  sharers_.assign(graph_.values.size(), 0);
+  steps_.assign(plan.deferred.size(), {});
   CountReaders(plan);
   std::vector<Tensor> inputs, outputs;
-  for (const int index : plan.deferred) {
+  for (size_t d = 0; d < plan.deferred.size(); ++d) {
     PLEAT_RETURN_IF_ERROR(control.Check());
+    const Clock::time_point start = on_step ? Clock::now() : Clock::time_point();
+    const int index = plan.deferred[d];
     const Node& node = graph_.nodes[static_cast<size_t>(index)];
     inputs.clear();
     for (ValueId id : node.inputs) {
@@ -53,17 +61,36 @@ Status DeferredRun::Run(const Plan& plan, const std::function<const void*(ValueI
       }
     }
     outputs.assign(node.outputs.size(), Tensor());
-    PLEAT_RETURN_IF_ERROR(RunNode(node, &states_[index], inputs, control, &outputs)
+    PLEAT_RETURN_IF_ERROR(RunNode(node, &states_[index], inputs, control, &outputs, &steps_[d])
                               .In(node.name + " (" + node.OpName() + ")"));
+    steps_[d].node = index;
+    steps_[d].output = outputs[0].empty() ? Type{} : outputs[0].type();
     for (size_t i = 0; i < outputs.size(); ++i) {
       const ValueId id = node.outputs[i];
       if (id == kNoValue || readers_[static_cast<size_t>(id)] == 0) continue;
-      live_bytes_ += outputs[i].bytes();
-      values_[static_cast<size_t>(id)] = std::move(outputs[i]);
+      Keep(id, std::move(outputs[i]), node, inputs);
     }
     Release(node);
+    if (!on_step) continue;
+    on_step(plan.steps.size() + d, std::chrono::duration<double>(Clock::now() - start).count());
   }
   return Status::Ok();
+}
+
+// Keeps an output for those that read it; a view shares the bytes of an operand, which count once.
+void DeferredRun::Keep(ValueId id, Tensor output, const Node& node,
+                       const std::vector<Tensor>& inputs) {
+  const auto value = static_cast<size_t>(id);
+  roots_[value] = id;
+  bool shares = false;
+  for (size_t i = 0; i < inputs.size() && !shares; ++i) {
+    shares = output.bytes() > 0 && !inputs[i].empty() && inputs[i].raw() == output.raw();
+    if (shares) roots_[value] = roots_[static_cast<size_t>(node.inputs[i])];
+  }
+  if (!shares) live_bytes_ += output.bytes();
+  if (roots_[value] != kNoValue) ++sharers_[static_cast<size_t>(roots_[value])];
+  values_[value] = std::move(output);
+  Hold(live_bytes_);
 }
 
 // Frees what only this node still had to read.
@@ -72,19 +99,29 @@ void DeferredRun::Release(const Node& node) {
     if (id == kNoValue || --readers_[static_cast<size_t>(id)] > 0) continue;
     Tensor& value = values_[static_cast<size_t>(id)];
     if (value.empty()) continue;
-    live_bytes_ -= std::min(live_bytes_, value.bytes());
+    const ValueId root = roots_[static_cast<size_t>(id)];
+    if (root != kNoValue && --sharers_[static_cast<size_t>(root)] == 0) {
+      live_bytes_ -= value.bytes();
+    }
     value = Tensor();
   }
 }
 
 Status DeferredRun::RunNode(const Node& node, NodeState* state, const std::vector<Tensor>& inputs,
-                            const RunControl& control, std::vector<Tensor>* outputs) {
+                            const RunControl& control, std::vector<Tensor>* outputs,
+                            DeferredStep* step) {
   if (!node.subgraphs.empty()) {
     if (state->control == nullptr) {
       state->control = std::make_unique<ControlRun>(node, options_, threads_);
     }
-    return state->control->Run(inputs, control, outputs);
+    step->kernel_name = "subgraph";
+    const Status status = state->control->Run(inputs, control, outputs);
+    size_t bytes = live_bytes_ + state->control->memory_bytes();
+    for (const Tensor& output : *outputs) bytes += output.empty() ? 0 : output.bytes();
+    Hold(bytes);
+    return status;
   }
+  step->kernel_name = "known";
   std::vector<std::unique_ptr<Prepared>>& kept = state->prepared;
   const auto found = std::find_if(kept.begin(), kept.end(), [&](const auto& prepared) {
     return std::equal(inputs.begin(), inputs.end(), prepared->inputs.begin(),
@@ -94,7 +131,7 @@ Status DeferredRun::RunNode(const Node& node, NodeState* state, const std::vecto
   });
   if (found != kept.end()) {
     std::rotate(found, found + 1, kept.end());
-    return Compute(node, *kept.back(), inputs, outputs);
+    return Compute(node, *kept.back(), inputs, outputs, step);
   }
   // First with constants alone: a kernel made so serves all runs with the same types.
   if (!state->needs_numbers) {
@@ -105,7 +142,7 @@ Status DeferredRun::RunNode(const Node& node, NodeState* state, const std::vecto
       if (*prepared == nullptr) return Status::Ok();
       kept.push_back(std::move(prepared).value());
       if (kept.size() > options_.max_plans) kept.erase(kept.begin());
-      return Compute(node, *kept.back(), inputs, outputs);
+      return Compute(node, *kept.back(), inputs, outputs, step);
     }
     if (prepared.status().code() != StatusCode::kUnsupported) return prepared.status();
     state->needs_numbers = true;
@@ -114,7 +151,7 @@ Status DeferredRun::RunNode(const Node& node, NodeState* state, const std::vecto
   for (const Tensor& input : inputs) all.push_back(input.empty() ? nullptr : &input);
   PLEAT_ASSIGN_OR_RETURN(const std::unique_ptr<Prepared> prepared,
                          Prepare(node, inputs, all, outputs));
-  return prepared == nullptr ? Status::Ok() : Compute(node, *prepared, inputs, outputs);
+  return prepared == nullptr ? Status::Ok() : Compute(node, *prepared, inputs, outputs, step);
 }
 
 Result<std::unique_ptr<DeferredRun::Prepared>> DeferredRun::Prepare(
@@ -146,11 +183,16 @@ Result<std::unique_ptr<DeferredRun::Prepared>> DeferredRun::Prepare(
   prepared->kernel = std::move(context.kernel);
   prepared->operands = std::move(context.operands);
   prepared->view_of = context.view_of;
+  if (context.view_of < 0) prepared->kernel_name = context.kernel_name;
+  prepared->multiply_adds = context.multiply_adds;
   return prepared;
 }
 
 Status DeferredRun::Compute(const Node& node, const Prepared& prepared,
-                            const std::vector<Tensor>& inputs, std::vector<Tensor>* outputs) {
+                            const std::vector<Tensor>& inputs, std::vector<Tensor>* outputs,
+                            DeferredStep* step) {
+  step->kernel_name = prepared.kernel_name;
+  step->multiply_adds = prepared.multiply_adds;
   if (prepared.view_of >= 0) {
     const Tensor& source = inputs[static_cast<size_t>(prepared.view_of)];
     const Tensor view = source.Reshaped(prepared.outputs[0].shape);
@@ -171,6 +213,7 @@ Status DeferredRun::Compute(const Node& node, const Prepared& prepared,
                          " bytes of memory, above the limit of " +
                          std::to_string(options_.max_arena_bytes));
   }
+  Hold(static_cast<size_t>(bytes));
   std::vector<const void*> sources;
   for (int operand : prepared.operands) {
     sources.push_back(inputs[static_cast<size_t>(operand)].raw());

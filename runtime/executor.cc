@@ -214,8 +214,15 @@ Status Executor::RunDeferred(const BoundPlan& bound, const RunControl& control) 
     deferred_ = std::make_unique<DeferredRun>(graph_, options_, threads_);
   }
   return deferred_->Run(
-      *bound.plan, [&](ValueId id) { return AddressOf(bound, id); }, control);
+      *bound.plan, [&](ValueId id) { return AddressOf(bound, id); }, control, on_step_);
 }
+
+std::span<const DeferredStep> Executor::Deferred() const {
+  const bool any = ran_ && !plans_.front().plan->deferred.empty();
+  return any ? deferred_->steps() : std::span<const DeferredStep>();
+}
+
+size_t Executor::deferred_bytes() const { return Deferred().empty() ? 0 : deferred_->most_bytes(); }
 
 Status Executor::CopyOutputs(const BoundPlan& bound, std::span<const OutputBuffer> outputs) {
   for (size_t o = 0; o < outputs.size(); ++o) {

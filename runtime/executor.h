@@ -33,7 +33,11 @@ class Executor {
   TensorView Output(size_t index) const;
   // After a run: a value that was kept, else empty data. Inputs are where the caller had them.
   TensorView ValueOf(ValueId id) const;
-  // Called after each step of the plan when set.
+  // See Session.
+  std::span<const DeferredStep> Deferred() const;
+  size_t deferred_bytes() const;
+  size_t arena_bytes() const { return arena_.bytes(); }  // kept between runs
+  // See Session::Profile.
   void Profile(std::function<void(size_t, double)> on_step) { on_step_ = std::move(on_step); }
 
  private:

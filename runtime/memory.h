@@ -27,6 +27,7 @@ class Memory {
 
   // 64-byte aligned; null before the first Reserve.
   std::byte* data() const { return static_cast<std::byte*>(data_); }
+  size_t bytes() const { return bytes_; }
   // Makes the block at least `bytes` long; what it held is lost when it has to grow.
   Status Reserve(size_t bytes);
 

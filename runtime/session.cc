@@ -90,6 +90,10 @@ Tensor Session::ValueAfterRun(ValueId id) const {
   return Tensor::Borrow(view.element, shape, view.data, nullptr);
 }
 
+std::span<const DeferredStep> Session::Deferred() const { return state_->executor.Deferred(); }
+
+size_t Session::deferred_bytes() const { return state_->executor.deferred_bytes(); }
+
 void Session::Profile(std::function<void(size_t, double)> on_step) {
   state_->executor.Profile(std::move(on_step));
 }

@@ -54,6 +54,14 @@ struct OutputBuffer {
   size_t bytes = 0;
 };
 
+// What a node left to the run (Plan::deferred) was in the last one.
+struct DeferredStep {
+  int node = -1;                 // index into Graph::nodes
+  const char* kernel_name = "";  // "view", "subgraph" and "known" where there is no kernel
+  Type output;                   // of its first one
+  double multiply_adds = 0;      // those inside subgraphs are not counted
+};
+
 // One caller's memory for running a model; it keeps the model alive. Every function but the
 // destructor may be called from any thread; one that finds another at work returns kBusy.
 class Session {
@@ -99,7 +107,12 @@ class Session {
   Result<const Plan*> Prepare(std::span<const Shape> shapes);
   // After a Run with share_buffers == false: the value's numbers, or an empty tensor.
   Tensor ValueAfterRun(ValueId id) const;
-  // Called after each step when set: step index and seconds it took.
+  // What was left to the last run, in the order of Plan::deferred, and the most bytes that all of it
+  // held at once besides the arena.
+  std::span<const DeferredStep> Deferred() const;
+  size_t deferred_bytes() const;
+  // Called after each step when set: step index and seconds it took. What is left to the run has
+  // the indices behind those of the plan's steps, in the order of Plan::deferred.
   void Profile(std::function<void(size_t step, double seconds)> on_step);
 
  private:

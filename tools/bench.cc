@@ -37,14 +37,25 @@ double MillisecondsSince(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
+// A step of the plan, or what was left to the run behind the steps.
+struct Row {
+  const runtime::Node* node;
+  const char* kernel_name;
+  Shape output;
+  double multiply_adds;
+  const std::vector<std::string>* refusals;  // null of what was left to the run
+};
+
 struct Measured {
   double load_ms = 0, prepare_ms = 0, first_run_ms = 0;
   std::vector<double> runs_ms;                    // sorted
-  std::vector<std::vector<double>> step_seconds;  // of each profiled run
+  std::vector<Row> rows;
+  std::vector<std::vector<double>> row_seconds;  // of each profiled run
   std::vector<Shape> input_shapes;
   std::vector<std::string> assumed;
   const Plan* plan = nullptr;
-  size_t weights_bytes = 0;
+  size_t weights_bytes = 0, deferred_bytes = 0;
+  double multiply_adds = 0;
   double peak_gflops = 0;  // what multiply-adds alone reach on these threads
 
   // The smallest time that `part` of all runs do not exceed.
@@ -79,7 +90,7 @@ Status MeasureRuns(const Flags& flags, const Command& command, Session& session,
   if (!flags.profile) return Status::Ok();
   progress.Show("profiling");
   session.Profile([&measured](size_t step, double seconds) {
-    measured.step_seconds[step].push_back(seconds);
+    measured.row_seconds[step].push_back(seconds);
   });
   const size_t profiled_runs = std::clamp<size_t>(measured.runs_ms.size() / 2, 1, 100);
   for (size_t i = 0; i < profiled_runs; ++i) {
@@ -106,27 +117,39 @@ struct StepTime {
 };
 
 std::vector<StepTime> StepTimes(const Measured& measured) {
-  std::vector<StepTime> times(measured.plan->steps.size());
+  std::vector<StepTime> times(measured.rows.size());
   double total = 0;
   for (size_t i = 0; i < times.size(); ++i) {
-    std::vector<double> seconds = measured.step_seconds[i];
+    std::vector<double> seconds = measured.row_seconds[i];
     if (seconds.empty()) continue;
     const auto middle = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2);
     std::nth_element(seconds.begin(), middle, seconds.end());
     times[i].ms = *middle * 1000;
     times[i].min_ms = *std::min_element(seconds.begin(), seconds.end()) * 1000;
     total += times[i].ms;
-    if (*middle > 0) times[i].gflops = 2e-9 * measured.plan->steps[i].multiply_adds / *middle;
+    if (*middle > 0) times[i].gflops = 2e-9 * measured.rows[i].multiply_adds / *middle;
   }
   for (StepTime& time : times) time.percent = total > 0 ? 100 * time.ms / total : 0;
   return times;
 }
 
-const runtime::Node& NodeOf(const Graph& graph, const Step& step) {
-  return graph.nodes[static_cast<size_t>(step.node)];
+std::vector<Row> RowsOf(const Graph& graph, const Plan& plan,
+                        std::span<const runtime::DeferredStep> deferred) {
+  std::vector<Row> rows;
+  for (const Step& step : plan.steps) {
+    Shape output;
+    if (!step.outputs.empty()) output = plan.types[static_cast<size_t>(step.outputs[0])].shape;
+    rows.push_back({&graph.nodes[static_cast<size_t>(step.node)], step.kernel_name, output,
+                    step.multiply_adds, &step.refusals});
+  }
+  for (const runtime::DeferredStep& step : deferred) {
+    rows.push_back({&graph.nodes[static_cast<size_t>(step.node)], step.kernel_name,
+                    step.output.shape, step.multiply_adds, nullptr});
+  }
+  return rows;
 }
 
-Json BenchJson(const Flags& flags, const Graph& graph, const Measured& measured) {
+Json BenchJson(const Flags& flags, const Measured& measured) {
   const Plan& plan = *measured.plan;
   Json json = {{"version", 1},
                {"file", flags.path},
@@ -144,66 +167,67 @@ Json BenchJson(const Flags& flags, const Graph& graph, const Measured& measured)
                {"first_run_ms", measured.first_run_ms},
                {"peak_rss_kb", PeakRssKilobytes()},
                {"arena_bytes", plan.arena_bytes},
+               {"deferred_bytes", measured.deferred_bytes},
                {"packed_bytes", plan.packed_bytes},
                {"weights_bytes", measured.weights_bytes},
-               {"multiply_adds", plan.multiply_adds},
-               {"gflops", 2e-6 * plan.multiply_adds / measured.Median()},
+               {"multiply_adds", measured.multiply_adds},
+               {"gflops", 2e-6 * measured.multiply_adds / measured.Median()},
                {"peak_gflops", measured.peak_gflops}};
   if (!flags.profile && !flags.explain) return json;
   const std::vector<StepTime> times = StepTimes(measured);
   json["steps"] = Json::array();
-  for (size_t i = 0; i < plan.steps.size(); ++i) {
-    const Step& step = plan.steps[i];
-    Shape output;
-    if (!step.outputs.empty()) output = plan.types[static_cast<size_t>(step.outputs[0])].shape;
-    Json item = {{"node", NodeOf(graph, step).name},
-                 {"op", NodeOf(graph, step).OpName()},
-                 {"kernel", step.kernel_name},
-                 {"output", output},
-                 {"multiply_adds", step.multiply_adds}};
+  for (size_t i = 0; i < measured.rows.size(); ++i) {
+    const Row& row = measured.rows[i];
+    Json item = {{"node", row.node->name},
+                 {"op", row.node->OpName()},
+                 {"kernel", row.kernel_name},
+                 {"output", row.output},
+                 {"multiply_adds", row.multiply_adds},
+                 {"deferred", row.refusals == nullptr}};
     if (flags.profile) {
       item["ms"] = times[i].ms;
       item["min_ms"] = times[i].min_ms;
       item["percent"] = times[i].percent;
       item["gflops"] = times[i].gflops;
     }
-    if (flags.explain) item["refused"] = step.refusals;
+    if (flags.explain) item["refused"] = row.refusals ? Json(*row.refusals) : Json::array();
     json["steps"].push_back(std::move(item));
   }
   return json;
 }
 
-void PrintSteps(const Flags& flags, const Graph& graph, const Measured& measured) {
-  const Plan& plan = *measured.plan;
+void PrintSteps(const Flags& flags, const Measured& measured) {
   const std::vector<StepTime> times = StepTimes(measured);
   Table table({"op", "node", "output", "kernel", "ms", "%", "GFLOP/s", "% of peak"},
               "llllrrrr");
-  for (size_t i = 0; i < plan.steps.size(); ++i) {
-    const Step& step = plan.steps[i];
-    const runtime::Node& node = NodeOf(graph, step);
-    const bool counted = flags.profile && step.multiply_adds > 0;
+  for (size_t i = 0; i < measured.rows.size(); ++i) {
+    const Row& row = measured.rows[i];
+    const bool counted = flags.profile && row.multiply_adds > 0;
     table.Add(
-        {node.OpName(), node.name,
-         step.outputs.empty()
-             ? ""
-             : runtime::ShapeText(plan.types[static_cast<size_t>(step.outputs[0])].shape),
-         step.kernel_name, flags.profile ? fmt::format("{:.3f}", times[i].ms) : "",
+        {row.node->OpName(), row.node->name, runtime::ShapeText(row.output),
+         std::string(row.kernel_name) + (row.refusals == nullptr ? " *" : ""),
+         flags.profile ? fmt::format("{:.3f}", times[i].ms) : "",
          flags.profile ? fmt::format("{:.1f}", times[i].percent) : "",
          counted ? fmt::format("{:.1f}", times[i].gflops) : "",
          counted ? fmt::format("{:.0f}", 100 * times[i].gflops / measured.peak_gflops) : ""});
   }
   fmt::print("{}\n", table.Text());
+  if (!measured.plan->deferred.empty()) {
+    fmt::print("* not planned: sizes or parameters there depend on numbers, or it runs "
+               "subgraphs\n\n");
+  }
   if (!flags.explain) return;
-  for (const Step& step : plan.steps) {
-    const runtime::Node& node = NodeOf(graph, step);
-    fmt::print("{} '{}' uses {}\n", node.OpName(), Printable(node.name), step.kernel_name);
-    for (const std::string& refusal : step.refusals) fmt::print("  not {}\n", refusal);
+  for (const Row& row : measured.rows) {
+    if (row.refusals == nullptr) continue;
+    fmt::print("{} '{}' uses {}\n", row.node->OpName(), Printable(row.node->name),
+               row.kernel_name);
+    for (const std::string& refusal : *row.refusals) fmt::print("  not {}\n", refusal);
   }
   fmt::print("\n");
 }
 
-void PrintBench(const Flags& flags, const Graph& graph, const Measured& measured) {
-  if (flags.profile || flags.explain) PrintSteps(flags, graph, measured);
+void PrintBench(const Flags& flags, const Measured& measured) {
+  if (flags.profile || flags.explain) PrintSteps(flags, measured);
   const Plan& plan = *measured.plan;
   fmt::print("median {:.3f} ms over {} runs on {} thread{}\n", measured.Median(),
              measured.runs_ms.size(), flags.session.threads,
@@ -215,11 +239,16 @@ void PrintBench(const Flags& flags, const Graph& graph, const Measured& measured
   fmt::print("weights {}, packed besides {}, arena {}, peak memory of the process {}\n",
              BytesText(measured.weights_bytes), BytesText(plan.packed_bytes),
              BytesText(plan.arena_bytes), BytesText(PeakRssKilobytes() * 1024));
-  if (plan.multiply_adds > 0) {
-    const double gflops = 2e-6 * plan.multiply_adds / measured.Median();
+  if (!plan.deferred.empty()) {
+    fmt::print("{} of {} nodes are not planned, as sizes or parameters depend on numbers there or "
+               "they run subgraphs; they need {} besides the arena\n",
+               plan.deferred.size(), measured.rows.size(), BytesText(measured.deferred_bytes));
+  }
+  if (measured.multiply_adds > 0) {
+    const double gflops = 2e-6 * measured.multiply_adds / measured.Median();
     fmt::print("{:.1f} million multiply-adds, {:.1f} GFLOP/s, {:.0f} % of the {:.1f} that "
                "multiply-adds alone reach\n",
-               plan.multiply_adds * 1e-6, gflops, 100 * gflops / measured.peak_gflops,
+               measured.multiply_adds * 1e-6, gflops, 100 * gflops / measured.peak_gflops,
                measured.peak_gflops);
   }
 }
@@ -251,7 +280,7 @@ Status Bench(const Flags& flags, const Command& command) {
   measured.prepare_ms = MillisecondsSince(prepare);
   PLEAT_ASSIGN_OR_RETURN(measured.plan, session.Prepare(measured.input_shapes));
   PLEAT_RETURN_IF_ERROR(flags.session.Check(*measured.plan));
-  measured.step_seconds.resize(measured.plan->steps.size());
+  measured.row_seconds.resize(measured.plan->steps.size() + measured.plan->deferred.size());
   const std::vector<Tensor> inputs = RandomInputs(model->graph(), measured.input_shapes, 1);
   const Clock::time_point first = Clock::now();
   PLEAT_RETURN_IF_ERROR(session.Run(inputs).status());
@@ -259,13 +288,16 @@ Status Bench(const Flags& flags, const Command& command) {
   PLEAT_RETURN_IF_ERROR(MeasureRuns(flags, command, session, inputs, measured));
   measured.peak_gflops = PeakGflops(flags.session.threads);
   PLEAT_ASSIGN_OR_RETURN(measured.plan, session.Prepare(measured.input_shapes));
+  measured.rows = RowsOf(model->graph(), *measured.plan, session.Deferred());
+  measured.deferred_bytes = session.deferred_bytes();
+  for (const Row& row : measured.rows) measured.multiply_adds += row.multiply_adds;
 
   if (command.json) {
-    PrintJson(BenchJson(flags, model->graph(), measured));
+    PrintJson(BenchJson(flags, measured));
     return Status::Ok();
   }
   for (const std::string& line : measured.assumed) fmt::print("{}\n", Printable(line));
-  PrintBench(flags, model->graph(), measured);
+  PrintBench(flags, measured);
   return Status::Ok();
 }
 

@@ -176,7 +176,7 @@ runtime::Status WritePage(const Flags& flags, const Command& command) {
   progress.Show("measuring");
   const auto inputs = RandomInputs(model->graph(), facts.input_shapes, 1);
   PlannedRun run{.graph = &model->graph(), .plan = plan, .threads = session.threads()};
-  PLEAT_ASSIGN_OR_RETURN(run.profile, ProfileSteps(session, plan->steps.size(), inputs, 1));
+  PLEAT_ASSIGN_OR_RETURN(run.profile, ProfileSteps(session, *plan, inputs, 1));
   const std::string page = PlanPage(run, facts);
   return WriteFileOrStdout(flags.html, std::as_bytes(std::span(page)));
 }

@@ -149,7 +149,7 @@ size_t KindOf(const runtime::Node& node) {
 std::string MemoryAndTimeFigure(const PlannedRun& run) {
   const Plan& plan = *run.plan;
   const size_t steps = plan.steps.size();
-  if (steps == 0) return "<p>The plan has no steps: everything is known before a run.</p>\n";
+  if (steps == 0) return "<p>The plan has no steps.</p>\n";
   const double step_width = std::clamp(kWidest / static_cast<double>(steps), 2.5, 48.0);
   const double width = step_width * static_cast<double>(steps);
   const double gap = step_width > 6 ? 1 : 0;
@@ -178,7 +178,9 @@ std::string MemoryAndTimeFigure(const PlannedRun& run) {
   }
 
   const double slowest = std::max(
-      *std::max_element(run.profile.milliseconds.begin(), run.profile.milliseconds.end()), 1e-6);
+      *std::max_element(run.profile.milliseconds.begin(),
+                        run.profile.milliseconds.begin() + static_cast<std::ptrdiff_t>(steps)),
+      1e-6);
   svg += fmt::format("<text class=\"title\" x=\"{}\" y=\"{}\">time of each step</text>", 0,
                      kTimeTop - 14);
   svg += Axis(kTimeTop, kTime, width, slowest, NiceStep(slowest, 10), false);

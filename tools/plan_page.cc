@@ -80,6 +80,7 @@ std::string Facts(const PlannedRun& run, const PageFacts& facts) {
   add("weights", BytesText(facts.weight_bytes));
   add("packed besides", BytesText(plan.packed_bytes));
   add("arena", BytesText(plan.arena_bytes));
+  if (!plan.deferred.empty()) add("nodes left to the run", std::to_string(plan.deferred.size()));
   add("multiply-adds", fmt::format("{:.2f} million", plan.multiply_adds * 1e-6));
   if (run.profile.Total() > 0 && plan.multiply_adds > 0) {
     add("speed", fmt::format("{:.1f} GFLOP/s", 2e-6 * plan.multiply_adds / run.profile.Total()));
@@ -121,6 +122,14 @@ std::string Shares(const PlannedRun& run) {
     share.multiply_adds += step.multiply_adds;
     ++share.steps;
   }
+  for (size_t d = 0; d < run.profile.deferred.size(); ++d) {
+    const runtime::DeferredStep& step = run.profile.deferred[d];
+    const Node& node = run.graph->nodes[static_cast<size_t>(step.node)];
+    Share& share = shares[{node.OpName(), std::string(step.kernel_name) + " *"}];
+    share.ms += run.profile.milliseconds[run.plan->steps.size() + d];
+    share.multiply_adds += step.multiply_adds;
+    ++share.steps;
+  }
   std::vector<std::pair<std::pair<std::string, std::string>, Share>> sorted(shares.begin(),
                                                                             shares.end());
   std::stable_sort(sorted.begin(), sorted.end(),
@@ -141,6 +150,26 @@ std::string Shares(const PlannedRun& run) {
             : "");
   }
   return text + "</table>\n";
+}
+
+// What the plan had to leave to the run.
+std::string Deferred(const PlannedRun& run) {
+  const auto& deferred = run.profile.deferred;
+  if (deferred.empty()) return "";
+  std::string text = fmt::format(
+      "<h2>Left to the run</h2>\n<p class=\"dim\">{} nodes behind the plan's steps, marked * above: "
+      "sizes or parameters there depend on numbers, or they run subgraphs. Each has memory of its "
+      "own.</p>\n<div class=\"wide\"><table><tr><th>op<th>name<th>kernel<th>output<th "
+      "class=\"n\">ms</tr>\n",
+      deferred.size());
+  for (size_t d = 0; d < deferred.size(); ++d) {
+    const Node& node = run.graph->nodes[static_cast<size_t>(deferred[d].node)];
+    text += fmt::format(
+        "<tr><td>{}<td><code>{}</code><td>{}<td>{}<td class=\"n\">{:.3f}</tr>\n", node.OpName(),
+        Escape(node.name), Escape(deferred[d].kernel_name), TypeCell(deferred[d].output),
+        run.profile.milliseconds[run.plan->steps.size() + d]);
+  }
+  return text + "</table></div>\n";
 }
 
 std::string BatchNorms(const Graph& graph) {
@@ -212,7 +241,7 @@ std::string PlanPage(const PlannedRun& run, const PageFacts& facts) {
   page +=
       "<h2>The plan</h2>\n<p class=\"dim\">Steps in the order they run: operator and name, kernel, "
       "output, time. Lines on the left are what a step reads from further up.</p>\n" +
-      Legend(false) + "<div class=\"wide\">" + PlanFigure(run) + "</div>\n";
+      Legend(false) + "<div class=\"wide\">" + PlanFigure(run) + "</div>\n" + Deferred(run);
   page +=
       "<h2>Batch norms of the source</h2>\n<div class=\"wide\">" + BatchNorms(graph) + "</div>\n";
   page +=

@@ -147,5 +147,119 @@ TEST(RunDeferredTest, ShapesOfKnownValuesArePlanned) {
   EXPECT_EQ((*plan)->steps.size(), 1u);
 }
 
+TEST(RunDeferredTest, IsProfiledBehindTheSteps) {
+  const auto model = ModelOf(Picking());
+  ASSERT_NE(model, nullptr);
+  runtime::Session session(model, {});
+  EXPECT_TRUE(session.Deferred().empty());
+  const runtime::Shape shapes[] = {{3}};
+  const auto plan = session.Prepare(shapes);
+  ASSERT_TRUE(plan.ok()) << plan.status().message();
+  EXPECT_TRUE(session.Deferred().empty());
+  std::vector<size_t> steps;
+  session.Profile([&](size_t step, double seconds) {
+    EXPECT_GE(seconds, 0);
+    steps.push_back(step);
+  });
+  RunOn(session, {Floats({3}, {1, -1, 2})});
+  std::vector<size_t> all((*plan)->steps.size() + (*plan)->deferred.size());
+  for (size_t i = 0; i < all.size(); ++i) all[i] = i;
+  EXPECT_EQ(steps, all);
+
+  ASSERT_EQ(session.Deferred().size(), (*plan)->deferred.size());
+  for (size_t d = 0; d < session.Deferred().size(); ++d) {
+    EXPECT_EQ(session.Deferred()[d].node, (*plan)->deferred[d]);
+    EXPECT_STRNE(session.Deferred()[d].kernel_name, "");
+  }
+  const runtime::DeferredStep& product = session.Deferred().back();
+  EXPECT_EQ(product.output.shape, (runtime::Shape{2, 2}));
+  EXPECT_EQ(product.multiply_adds, 4);
+  session.Profile(nullptr);
+  RunOn(session, {Floats({3}, {-1, -1, 3})});
+  EXPECT_EQ(session.Deferred().back().output.shape, (runtime::Shape{1, 2}));
+  EXPECT_EQ(steps, all);
+}
+
+// Ten views of the places that are not zero, read after all of them are there.
+TEST(RunDeferredTest, ViewsTakeNoMemory) {
+  constexpr int kViews = 10, kPlaces = 1000;
+  OnnxBuilder builder(13);
+  builder.Input("x", {-1}).Int64s("axis", {0}).Output("y", TensorProto::INT64);
+  builder.Node("NonZero", {"x"}, {"places"});
+  std::vector<std::string> sums;
+  for (int i = 0; i < kViews; ++i) {
+    builder.Node("Unsqueeze", {"places", "axis"}, {"v" + std::to_string(i)});
+  }
+  for (int i = 0; i < kViews; ++i) {
+    sums.push_back("s" + std::to_string(i));
+    builder.Node("ReduceMax", {"v" + std::to_string(i)}, {sums.back()});
+  }
+  builder.Node("Concat", sums, {"y"}, {{"axis", int64_t{0}}});
+  const auto model = ModelOf(builder);
+  ASSERT_NE(model, nullptr);
+  runtime::Session session(model, {.max_arena_bytes = 2 * 8 * kPlaces});
+  const Tensor ones = Floats({kPlaces}, std::vector<float>(kPlaces, 1));
+  EXPECT_EQ(RunOn(session, {ones}).size(), size_t{kViews});
+  EXPECT_GE(session.deferred_bytes(), size_t{8 * kPlaces});
+  EXPECT_LE(session.deferred_bytes(), size_t{8 * kPlaces + 4096});
+}
+
+TEST(RunDeferredTest, WhatSubgraphsHoldIsCounted) {
+  OnnxBuilder body;
+  auto& graph = body.graph();
+  graph.add_output()->set_name("out");
+  *graph.add_node() = tests::NodeProtoOf("Exp", {"x"}, {"e"});
+  *graph.add_node() = tests::NodeProtoOf("Neg", {"e"}, {"out"});
+  OnnxBuilder builder(13);
+  builder.Input("x", {1000}).Input("c", {1}, TensorProto::BOOL).Output("y");
+  builder.Node("If", {"c"}, {"y"}, {{"then_branch", graph}, {"else_branch", graph}});
+  const auto model = ModelOf(builder);
+  ASSERT_NE(model, nullptr);
+  runtime::Session session(model, {});
+  const bool yes[] = {true};
+  RunOn(session, {Floats({1000}, std::vector<float>(1000, 1)), Tensor::Of<bool>({1}, yes)});
+  ASSERT_EQ(session.Deferred().size(), 1u);
+  EXPECT_STREQ(session.Deferred()[0].kernel_name, "subgraph");
+  // The branch's own memory and the copy of its result.
+  EXPECT_GE(session.deferred_bytes(), 2u * 4000);
+}
+
+// A detector's tail: the boxes that are left, best first, and then at most four of their scores.
+TEST(RunDeferredTest, ADetectorsTail) {
+  OnnxBuilder builder(13);
+  builder.Input("boxes", {1, -1, 4}).Input("scores", {1, 1, -1}).Output("kept").Output("best");
+  builder.Int64s("most", {10}).Weight("iou", {1}, {0.5f}).Weight("least", {1}, {0.1f});
+  builder.Int64s("column", {2}).Int64s("axis", {1}).Int64s("four", {4}).Int64s("flat", {-1});
+  builder.Node("NonMaxSuppression", {"boxes", "scores", "most", "iou", "least"}, {"picked"});
+  builder.Node("Gather", {"picked", "column"}, {"rows"}, {{"axis", int64_t{1}}});
+  builder.Node("Squeeze", {"rows", "axis"}, {"index"});
+  builder.Node("Gather", {"boxes", "index"}, {"kept"}, {{"axis", int64_t{1}}});
+  builder.Node("Reshape", {"scores", "flat"}, {"all"});
+  builder.Node("Gather", {"all", "index"}, {"left"});
+  builder.Node("Shape", {"left"}, {"n"}).Node("Min", {"n", "four"}, {"k"});
+  builder.Node("TopK", {"left", "k"}, {"best", "order"}, {{"largest", int64_t{0}}});
+  const auto model = ModelOf(builder);
+  ASSERT_NE(model, nullptr);
+  const std::vector<float> boxes = {0, 0, 1, 1,  0, 0.1f, 1, 1.1f, 0, -0.1f, 1, 0.9f,
+                                    0, 10, 1, 11, 0, 10.1f, 1, 11.1f, 0, 100, 1, 101};
+  const std::vector<float> scores = {0.9f, 0.75f, 0.6f, 0.95f, 0.5f, 0.3f};
+  for (const int threads : {1, 2, 5}) {
+    runtime::Session session(model, {.threads = threads});
+    auto result = session.Run({Floats({1, 6, 4}, boxes), Floats({1, 1, 6}, scores)});
+    ASSERT_TRUE(result.ok()) << result.status().message();
+    EXPECT_EQ((*result)[0].shape(), (runtime::Shape{1, 3, 4}));
+    EXPECT_EQ(runtime::ToDoubles((*result)[0]),
+              (Doubles{0, 10, 1, 11, 0, 0, 1, 1, 0, 100, 1, 101}));
+    EXPECT_EQ((*result)[1].shape(), runtime::Shape{3});
+    EXPECT_EQ((*result)[1].data<float>()[0], 0.3f);
+    EXPECT_EQ((*result)[1].data<float>()[2], 0.95f);
+    // All too weak: nothing is left, and nothing fails.
+    result = session.Run({Floats({1, 6, 4}, boxes), Floats({1, 1, 6}, std::vector<float>(6, 0))});
+    ASSERT_TRUE(result.ok()) << result.status().message();
+    EXPECT_EQ((*result)[0].shape(), (runtime::Shape{1, 0, 4}));
+    EXPECT_EQ((*result)[1].shape(), runtime::Shape{0});
+  }
+}
+
 }  // namespace
 }  // namespace pleat::converter

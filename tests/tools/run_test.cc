@@ -183,5 +183,29 @@ TEST(BenchTest, ReportsEveryNumber) {
   EXPECT_NE(text.out.find("median "), std::string::npos);
 }
 
+constexpr const char* kNonZero =
+    "/usr/share/libonnx-testdata/data/node/test_nonzero_example/model.onnx";
+
+TEST(BenchTest, ShowsWhatIsLeftToTheRun) {
+  const Outcome outcome =
+      Pleat({"bench", kNonZero, "--min-time", "0", "--profile", "--explain", "--json"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const nlohmann::json json = outcome.Json();
+  ASSERT_EQ(json["steps"].size(), 1u);
+  const nlohmann::json& step = json["steps"][0];
+  EXPECT_EQ(step["op"], "NonZero");
+  EXPECT_EQ(step["deferred"], true);
+  EXPECT_EQ(step["output"][0], 2);
+  EXPECT_GT(step["ms"], 0);
+  EXPECT_EQ(step["percent"], 100);
+  EXPECT_EQ(json["deferred_bytes"], 16 * step["output"][1].get<size_t>());
+  const Outcome text = Pleat({"bench", kNonZero, "--min-time", "0", "--profile"});
+  EXPECT_NE(text.out.find("1 of 1 nodes are not planned"), std::string::npos) << text.out;
+
+  const TempFolder folder;
+  ASSERT_EQ(Pleat({"inspect", kNonZero, "--html", folder / "page.html"}).code, 0);
+  EXPECT_NE(ReadText(folder / "page.html").find("<h2>Left to the run</h2>"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace pleat::tools

@@ -137,7 +137,8 @@ typedef struct pleat_model_info {
 typedef struct pleat_session_info {
   size_t struct_size;
   int threads;
-  size_t arena_bytes;   /* memory for intermediate results */
+  size_t arena_bytes;   /* memory for intermediate results; after a run, with what that run needed
+                           where sizes depended on numbers */
   size_t packed_bytes;  /* weights rearranged for this CPU, beside the model's own */
   double multiply_adds; /* of one run */
 } pleat_session_info;
