@@ -22,7 +22,7 @@ constexpr size_t kVectorsPerPanel = kPanelLanes / kTileLanes;
 constexpr size_t kTileRegisters = (HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64) ? 32 : 16;
 // Vectors a tile is wide, at most, and as a rule.
 constexpr size_t kMaxTileVectors = kVectorsPerPanel == 4 ? 4 : 3;
-constexpr size_t kUsualTileVectors = kVectorsPerPanel == 4 ? 4 : 2;
+constexpr size_t kUsualTileVectors = kVectorsPerPanel == 2 ? 2 : kMaxTileVectors;
 
 // Rows of a tile `vectors` wide: accumulators, one row of weights and a broadcast fit in registers,
 // and rows a multiple of 4 KiB apart in the ways of a cache set.
@@ -295,7 +295,7 @@ constexpr auto kShortTiles = AllTiles<true>(std::make_index_sequence<kMaxTileVec
 constexpr auto kTiles = AllTiles<false>(std::make_index_sequence<kMaxTileVectors>());
 
 // Where products may be split along n: whole panels, whole tiles.
-constexpr size_t kTileColumns = HWY_MAX(kPanelLanes, kUsualTileVectors* kTileLanes);
+constexpr size_t kTileColumns = HWY_MAX(kPanelLanes, 2 * kTileLanes);
 
 // All columns of one row.
 void MultiplyRow(TileJob tile, const BlockJob& job) {
@@ -342,7 +342,10 @@ void MultiplyBlock(const BlockJob& job) {
   const size_t vectors = (job.columns + kTileLanes - 1) / kTileLanes;
   for (size_t v = 0; v < vectors;) {
     const size_t left = vectors - v;
-    const size_t width = left <= kMaxTileVectors ? left : kUsualTileVectors;
+    // The last two are of a like width.
+    const size_t width = left <= kMaxTileVectors  ? left
+                         : left == kMaxTileVectors + 1 ? (left + 1) / 2
+                                                       : kUsualTileVectors;
     const size_t column = v * kTileLanes;
     tile.columns = HWY_MIN(job.columns - column, width * kTileLanes);
     tile.lane = column;
