@@ -76,14 +76,13 @@ class ReferenceWindows final : public Kernel {
     const int64_t n = row / (p_.out[0] * p_.out[1]);
     const int64_t od = row / p_.out[1] % p_.out[0], oh = row % p_.out[1];
     const int64_t inputs = p_.in_channels / p_.groups, outputs = p_.out_channels / p_.groups;
-    int64_t in_step = 0, out_step = 0, residual_step = 0;
+    int64_t in_step = 0, residual_step = 0;
     if constexpr (requires { p_.in_pixel_stride; }) {
       in_step = p_.in_pixel_stride;
-      out_step = p_.out_pixel_stride;
       residual_step = p_.residual_pixel_stride;
     }
     const auto xs = StridesOf(p_.channels_last, InPixels(p_), p_.in_channels, in_step);
-    const auto ys = StridesOf(p_.channels_last, OutPixels(p_), p_.out_channels, out_step);
+    const auto ys = StridesOf(p_.channels_last, OutPixels(p_), p_.out_channels, p_.out_pixel_stride);
     const auto rs = StridesOf(p_.channels_last, OutPixels(p_), p_.out_channels, residual_step);
     for (int64_t ow = 0; ow < p_.out[2]; ++ow) {
       const int64_t pixel = (od * p_.out[1] + oh) * p_.out[2] + ow;

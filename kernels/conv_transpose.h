@@ -10,7 +10,7 @@
 namespace pleat::kernels {
 
 // The fields mean what they mean in ConvProblem, `in` being the smaller image as a rule. Weights
-// are in ONNX's layout [C][M/G][taps]. No residual, no pixel strides.
+// are in ONNX's layout [C][M/G][taps]. No residual.
 struct ConvTransposeProblem {
   ElementType type = ElementType::kFloat32;
   bool channels_last = true;
@@ -24,6 +24,7 @@ struct ConvTransposeProblem {
   int64_t stride[3] = {1, 1, 1};
   int64_t dilation[3] = {1, 1, 1};
   int64_t pad_begin[3] = {0, 0, 0};
+  int64_t out_pixel_stride = 0;
   const void* weights = nullptr;  // null: comes with each run
   bool has_bias = false;
   const void* bias = nullptr;  // null with has_bias: comes with each run

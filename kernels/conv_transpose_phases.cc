@@ -177,7 +177,8 @@ class PhasedConvTranspose final : public Kernel {
     const int64_t n = line / p_.out[1] / p_.out[0];
     const auto phase_d = static_cast<size_t>(od % p_.stride[0]);
     const auto phase_h = static_cast<size_t>(oh % p_.stride[1]);
-    const auto all_outputs = static_cast<size_t>(p_.out_channels);
+    const auto y_step =
+        static_cast<size_t>(p_.out_pixel_stride == 0 ? p_.out_channels : p_.out_pixel_stride);
     const float* image =
         job.x + n * InPixels(p_) * p_.in_channels + static_cast<int64_t>(group * inputs_);
     for (size_t phase_w = 0; phase_w < phases_[2].size(); ++phase_w) {
@@ -220,9 +221,9 @@ class PhasedConvTranspose final : public Kernel {
         block.init_offset = panel * kPanelWidth;
       }
       block.columns = columns.end - columns.begin;
-      block.y = job.y + static_cast<size_t>(line * p_.out[2] + first) * all_outputs +
+      block.y = job.y + static_cast<size_t>(line * p_.out[2] + first) * y_step +
                 group * outputs_ + columns.begin;
-      block.y_step = static_cast<size_t>(p_.stride[2]) * all_outputs;
+      block.y_step = static_cast<size_t>(p_.stride[2]) * y_step;
       block.low = epilogue_.low;
       block.high = epilogue_.high;
       gemm_.multiply(block);

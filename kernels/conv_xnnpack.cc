@@ -57,6 +57,7 @@ Refusal Refuse(const ConvProblem& p) {
 }
 
 Refusal Refuse(const ConvTransposeProblem& p) {
+  if (p.out_pixel_stride != 0) return "wants densely packed pixels";
   for (int d = 1; d < 3; ++d) {
     if (Excess(p, d) >= p.stride[d]) return "adds less than a stride behind the image";
   }

@@ -30,6 +30,9 @@ struct PoolProblem {
   int64_t dilation[3] = {1, 1, 1};
   int64_t pad_begin[3] = {0, 0, 0};
   int64_t pad_end[3] = {0, 0, 0};
+  // Elements between neighbouring pixels of x and y when channels_last; 0 means densely packed.
+  int64_t in_pixel_stride = 0;
+  int64_t out_pixel_stride = 0;
 
   // kAverage: positions in the pads (but not behind them, in ceil mode) count as zeros.
   bool count_include_pad = false;

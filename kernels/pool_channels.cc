@@ -175,7 +175,10 @@ int64_t CeilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 class PoolChannels final : public Kernel {
  public:
   explicit PoolChannels(const PoolProblem& problem)
-      : p_(problem), row_(HWY_DYNAMIC_DISPATCH(ChoosePoolRow)()) {
+      : p_(problem),
+        in_step_(p_.in_pixel_stride == 0 ? p_.channels : p_.in_pixel_stride),
+        out_step_(p_.out_pixel_stride == 0 ? p_.channels : p_.out_pixel_stride),
+        row_(HWY_DYNAMIC_DISPATCH(ChoosePoolRow)()) {
     first_column_ = p_.in[2];
     int64_t taps = 0;
     for (int64_t o = 0; o < p_.out[2]; ++o) {
@@ -242,25 +245,25 @@ class PoolChannels final : public Kernel {
     const int64_t image = row / p_.out[1] / p_.out[0];
     const Taps planes = TapsInside(p_, 0, o[0]);
     const Taps rows = TapsInside(p_, 1, o[1]);
-    const int64_t row_step = p_.in[2] * p_.channels;
+    const int64_t row_step = p_.in[2] * in_step_;
     const int64_t plane_step = p_.in[1] * row_step;
     const bool empty = planes.count() == 0 || rows.count() == 0;
     const int64_t plane = o[0] * p_.stride[0] - p_.pad_begin[0] + planes.begin * p_.dilation[0];
     const int64_t first = o[1] * p_.stride[1] - p_.pad_begin[1] + rows.begin * p_.dilation[1];
     const int64_t offset =
         image * p_.in[0] * plane_step + (empty ? 0 : plane * plane_step + first * row_step);
-    const PoolRow job{.x = x + offset + first_column_ * p_.channels + channel,
+    const PoolRow job{.x = x + offset + first_column_ * in_step_ + channel,
                       .first_column = first_column_,
                       .planes = empty ? 0 : planes.count(),
                       .plane_step = p_.dilation[0] * plane_step,
                       .rows = rows.count(),
                       .row_step = p_.dilation[1] * row_step,
-                      .pixel_step = p_.channels,
-                      .tap_step = p_.dilation[2] * p_.channels,
+                      .pixel_step = in_step_,
+                      .tap_step = p_.dilation[2] * in_step_,
                       .columns = columns_.data(),
                       .outputs = p_.out[2],
-                      .y = y + row * p_.out[2] * p_.channels + channel,
-                      .y_step = p_.channels,
+                      .y = y + row * p_.out[2] * out_step_ + channel,
+                      .y_step = out_step_,
                       .channels = std::min(block_, p_.channels - channel),
                       .count = static_cast<double>(AverageCount(p_, 0, o[0])) *
                                static_cast<double>(AverageCount(p_, 1, o[1])),
@@ -271,6 +274,7 @@ class PoolChannels final : public Kernel {
   }
 
   const PoolProblem p_;
+  const int64_t in_step_, out_step_;  // between pixels
   void (*const row_)(PoolKind, const PoolRow&);
   std::vector<PoolColumn> columns_;
   int64_t first_column_ = 0;

@@ -38,7 +38,8 @@ class PoolReference final : public Kernel {
         const Window window = WindowOf(i % pixels);
         for (int64_t c = 0; c < p_.channels; ++c) {
           const int64_t image = i / pixels * p_.channels + c;
-          const int64_t at = p_.channels_last ? i * p_.channels + c : image * pixels + i % pixels;
+          const int64_t at =
+              p_.channels_last ? i * StepOr(p_.out_pixel_stride) + c : image * pixels + i % pixels;
           Pool(window, x, image, y == nullptr ? nullptr : y + at,
                indices == nullptr ? nullptr : indices + at);
         }
@@ -52,6 +53,8 @@ class PoolReference final : public Kernel {
     Taps taps[3];
     double average_count = 1;
   };
+
+  int64_t StepOr(int64_t step) const { return step == 0 ? p_.channels : step; }
 
   Window WindowOf(int64_t pixel) const {
     const int64_t o[3] = {pixel / p_.out[2] / p_.out[1], pixel / p_.out[2] % p_.out[1],
@@ -69,9 +72,9 @@ class PoolReference final : public Kernel {
   template <class F>
   void ForEach(const Window& window, const T* x, int64_t image, F&& f) const {
     const int64_t size = p_.in[0] * p_.in[1] * p_.in[2];
-    const int64_t step = p_.channels_last ? p_.channels : 1;
+    const int64_t step = p_.channels_last ? StepOr(p_.in_pixel_stride) : 1;
     const T* base = p_.channels_last
-                        ? x + image / p_.channels * size * p_.channels + image % p_.channels
+                        ? x + image / p_.channels * size * step + image % p_.channels
                         : x + image * size;
     int64_t at[3];
     for (int64_t k0 = window.taps[0].begin; k0 < window.taps[0].end; ++k0) {

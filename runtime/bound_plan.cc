@@ -28,15 +28,23 @@ void BoundPlan::Bind(const Graph& graph, std::byte* to) {
       const Place& place = PlaceOf(id);
       const int output = output_in(place);
       if (place.kind == Place::Kind::kInput) {
-        from_inputs.push_back({inputs.size(), static_cast<size_t>(place.input)});
+        from_inputs.push_back({inputs.size(), static_cast<size_t>(place.input), place.within});
       }
-      if (output >= 0) reads_of_output.push_back({inputs.size(), static_cast<size_t>(output)});
-      inputs.push_back(place.kind == Place::Kind::kConstant ? place.constant : to + place.offset);
+      if (output >= 0) {
+        reads_of_output.push_back({inputs.size(), static_cast<size_t>(output), place.within});
+      }
+      const std::byte* const base = place.kind == Place::Kind::kConstant
+                                        ? static_cast<const std::byte*>(place.constant)
+                                        : to + place.offset;
+      inputs.push_back(base + place.within);
     }
     for (ValueId id : step.outputs) {
-      const int output = output_in(PlaceOf(id));
-      if (output >= 0) writes_of_output.push_back({outputs.size(), static_cast<size_t>(output)});
-      outputs.push_back(to + PlaceOf(id).offset);
+      const Place& place = PlaceOf(id);
+      const int output = output_in(place);
+      if (output >= 0) {
+        writes_of_output.push_back({outputs.size(), static_cast<size_t>(output), place.within});
+      }
+      outputs.push_back(to + place.offset + place.within);
     }
   }
 }

@@ -18,6 +18,7 @@ struct BoundPlan {
   struct Patch {
     size_t position;
     size_t index;
+    size_t within;  // bytes behind that address
   };
   std::vector<Patch> from_inputs;                        // `inputs` entry <- graph input
   std::vector<Patch> reads_of_output, writes_of_output;  // <- graph output

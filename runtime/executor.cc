@@ -71,6 +71,7 @@ Result<BoundPlan*> Executor::PlanFor(std::span<const Shape> shapes) {
   }
   PlanOptions plan_options{.select = options_.select,
                            .share_buffers = options_.share_buffers,
+                           .kernels = options_.kernels,
                            .max_arena_bytes = options_.max_arena_bytes};
   plan_options.select.threads = threads_.threads();
   Result<std::unique_ptr<Plan>> plan = MakePlan(graph_, shapes, plan_options);
@@ -192,19 +193,19 @@ Status Executor::RunSteps(BoundPlan& bound, const RunControl& control) {
 void Executor::Address(BoundPlan* bound, std::span<const TensorView> inputs) {
   input_data_.resize(inputs.size());
   for (size_t i = 0; i < inputs.size(); ++i) input_data_[i] = inputs[i].data;
-  for (const auto& [position, index] : bound->from_inputs) {
-    bound->inputs[position] = input_data_[index];
+  for (const auto& [position, index, within] : bound->from_inputs) {
+    bound->inputs[position] = static_cast<const std::byte*>(input_data_[index]) + within;
   }
   const auto target = [&](size_t output) {
     void* const direct = output_data_[output];
-    return direct != nullptr ? direct
+    return direct != nullptr ? static_cast<std::byte*>(direct)
                              : bound->arena + bound->PlaceOf(graph_.outputs[output]).offset;
   };
-  for (const auto& [position, index] : bound->reads_of_output) {
-    bound->inputs[position] = target(index);
+  for (const auto& [position, index, within] : bound->reads_of_output) {
+    bound->inputs[position] = target(index) + within;
   }
-  for (const auto& [position, index] : bound->writes_of_output) {
-    bound->outputs[position] = target(index);
+  for (const auto& [position, index, within] : bound->writes_of_output) {
+    bound->outputs[position] = target(index) + within;
   }
 }
 

@@ -233,6 +233,7 @@ Result<Graph> ParseGraph(std::span<const std::byte> bytes, std::shared_ptr<const
   }
   const auto graph_bytes = bytes.subspan(header.graph_offset, header.graph_bytes);
   const auto weights = bytes.subspan(header.weights_offset);
+  if (options.verify_weights) MapPages(weights);
   if (options.verify_weights && header.weights_hash != Hash(weights)) {
     return InvalidModel("the weights' checksum does not match: the file is damaged");
   }

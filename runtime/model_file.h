@@ -47,6 +47,9 @@ Result<MappedFile> MapFile(const std::string& path);
 // Maps all of an open file, whose `name` goes into errors; the descriptor stays the caller's.
 Result<MappedFile> MapDescriptor(int descriptor, const std::string& name);
 
+// Has the kernel map all pages at once, which are then read; saves a fault for every few of them.
+void MapPages(std::span<const std::byte> bytes);
+
 // XXH3 with 64 bits, as in the header of a .pleat file.
 uint64_t HashBytes(std::span<const std::byte> bytes);
 

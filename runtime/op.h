@@ -38,6 +38,10 @@ struct PrepareContext {
   std::span<const Type> outputs;
   std::span<const Tensor* const> known;  // constants and numbers known at plan time
   kernels::SelectOptions select;
+  // Where inputs and outputs are parts of wider tensors (parts.h): elements between neighbours along
+  // the last axis but one, 0 for densely packed ones; none when all are. `held` is what Parts says.
+  std::vector<int64_t> input_steps = {}, output_steps = {};
+  std::span<const char> held = {};
 
   // Results. Either a kernel, whose inputs are the node inputs listed in `operands` and whose
   // outputs are all the node's outputs that are wanted, in order ...
@@ -54,6 +58,9 @@ struct PrepareContext {
 
   bool has_input(size_t i) const { return node.input(i) != kNoValue; }
   const Tensor* known_input(size_t i) const { return i < known.size() ? known[i] : nullptr; }
+  int64_t input_step(size_t i) const { return i < input_steps.size() ? input_steps[i] : 0; }
+  int64_t output_step(size_t i) const { return i < output_steps.size() ? output_steps[i] : 0; }
+  bool is_held(size_t i) const { return i < held.size() && held[i]; }
 };
 
 struct OpRule {

@@ -6,6 +6,7 @@
 
 #include "runtime/evaluation.h"
 #include "runtime/op.h"
+#include "runtime/parts.h"
 
 namespace pleat::runtime {
 namespace {
@@ -17,8 +18,11 @@ constexpr int64_t kMaxKnownElements = int64_t{1} << 20;
 // Builds one plan: types and kernels node by node, then places for what must be stored.
 class Planner {
  public:
-  Planner(const Graph& graph, const PlanOptions& options)
-      : graph_(graph), options_(options), plan_(std::make_unique<Plan>()) {
+  Planner(const Graph& graph, const PlanOptions& options, Parts parts)
+      : graph_(graph),
+        options_(options),
+        parts_(std::move(parts)),
+        plan_(std::make_unique<Plan>()) {
     const size_t count = graph.values.size();
     plan_->types.resize(count);
     plan_->places.resize(count);
@@ -29,29 +33,36 @@ class Planner {
       plan_->types[id] = graph.values[id].type;
       storage_[id] = static_cast<ValueId>(id);
       if (graph.values[id].constant) known_[id] = &*graph.values[id].constant;
+      if (parts_.IsPart(static_cast<ValueId>(id))) storage_[id] = parts_.of[id].whole;
     }
   }
 
   Status SetInputs(std::span<const Shape> shapes);
   Status AddNode(int index);
   Status PlaceAll();
+  // Parts are for values that steps make; here another kind of value was to be one.
+  bool PartsFail() const { return parts_fail_; }
   std::unique_ptr<Plan> Take() { return std::move(plan_); }
 
  private:
   bool KnownBeforeRun(const Node& node, const std::vector<Type>& outputs) const;
   Status AddStep(int index, const std::vector<Type>& types, const std::vector<Type>& outputs,
-                 const std::vector<const Tensor*>& known);
+                 const std::vector<const Tensor*>& known, bool without_choice = false);
   Status CheckStored(const std::vector<Type>& inputs, const std::vector<Type>& outputs) const;
   Status ArenaTooSmall(size_t bytes) const;
   void SetKnown(ValueId id, Tensor tensor);
   // Leaves a node to the run: what it makes is known only then.
   Status Defer(int index);
   ValueId Root(ValueId id);
+  void NoParts(const Node& node);
+  size_t OffsetInRoot(ValueId id) const;
   void MeasureLives();
   void ReuseInPlace(size_t step);
 
   const Graph& graph_;
   const PlanOptions& options_;
+  const Parts parts_;
+  bool parts_fail_ = false;
   std::unique_ptr<Plan> plan_;
   std::vector<const Tensor*> known_;
   double budget_ = kEvaluationBudget;
@@ -94,6 +105,13 @@ Status Planner::SetInputs(std::span<const Shape> shapes) {
   return Status::Ok();
 }
 
+// Notes that the node is no step, if that matters.
+void Planner::NoParts(const Node& node) {
+  for (const std::vector<ValueId>* ids : {&node.inputs, &node.outputs}) {
+    for (ValueId id : *ids) parts_fail_ = parts_fail_ || parts_.IsPart(id);
+  }
+}
+
 void Planner::SetKnown(ValueId id, Tensor tensor) {
   plan_->types[static_cast<size_t>(id)] = tensor.type();
   plan_->known.push_back(std::move(tensor));
@@ -110,6 +128,7 @@ bool Planner::KnownBeforeRun(const Node& node, const std::vector<Type>& outputs)
 }
 
 Status Planner::Defer(int index) {
+  NoParts(graph_.nodes[static_cast<size_t>(index)]);
   plan_->deferred.push_back(index);
   for (ValueId id : graph_.nodes[static_cast<size_t>(index)].outputs) {
     if (id != kNoValue) deferred_[static_cast<size_t>(id)] = 1;
@@ -160,6 +179,7 @@ Status Planner::AddNode(int index) {
     }
     PLEAT_ASSIGN_OR_RETURN(values, std::move(evaluated));
   }
+  NoParts(node);
   for (size_t i = 0; i < values.size(); ++i) {
     if (node.outputs[i] != kNoValue) SetKnown(node.outputs[i], std::move(values[i]));
   }
@@ -182,15 +202,29 @@ Status Planner::CheckStored(const std::vector<Type>& inputs,
 }
 
 Status Planner::AddStep(int index, const std::vector<Type>& types, const std::vector<Type>& outputs,
-                        const std::vector<const Tensor*>& known) {
+                        const std::vector<const Tensor*>& known, bool without_choice) {
   const Node& node = graph_.nodes[static_cast<size_t>(index)];
   PLEAT_RETURN_IF_ERROR(CheckStored(types, outputs));
+  const auto wanted = options_.kernels.find(index);
+  const bool chosen = wanted != options_.kernels.end() && !without_choice;
   PrepareContext context{
       .node = node, .inputs = types, .outputs = outputs, .known = known, .select = options_.select};
+  if (chosen) context.select.only = wanted->second.c_str();
+  if (!parts_.of.empty()) {
+    const std::vector<char>& held = parts_.held[static_cast<size_t>(index)];
+    // Nothing is left to do where all the parts are in place.
+    if (!held.empty() && std::count(held.begin(), held.end(), 0) == 0) return Status::Ok();
+    context.held = held;
+    for (ValueId id : node.inputs) context.input_steps.push_back(parts_.StepOf(id));
+    for (ValueId id : node.outputs) context.output_steps.push_back(parts_.StepOf(id));
+  }
   const Status prepared = RuleOf(node.op.type).prepare(context);
   // It may be that a parameter is not known yet; if not, the run will say the same.
   if (prepared.code() == StatusCode::kUnsupported) return Defer(index);
   PLEAT_RETURN_IF_ERROR(prepared);
+  if (chosen && context.kernel != nullptr && wanted->second != context.kernel_name) {
+    return AddStep(index, types, outputs, known, /*without_choice=*/true);
+  }
   if (context.view_of >= 0) {
     const ValueId source = node.inputs[static_cast<size_t>(context.view_of)];
     storage_[static_cast<size_t>(node.outputs[0])] = storage_[static_cast<size_t>(source)];
@@ -204,8 +238,10 @@ Status Planner::AddStep(int index, const std::vector<Type>& types, const std::ve
   for (int operand : context.operands) {
     step.inputs.push_back(node.inputs[static_cast<size_t>(operand)]);
   }
-  for (ValueId id : node.outputs) {
-    if (id != kNoValue) step.outputs.push_back(id);
+  const bool splits = node.As<fb::SplitT>() != nullptr;
+  for (size_t i = 0; i < node.outputs.size(); ++i) {
+    const bool elsewhere = splits && context.is_held(i);
+    if (node.outputs[i] != kNoValue && !elsewhere) step.outputs.push_back(node.outputs[i]);
   }
   plan_->packed_bytes += step.kernel->packed_bytes();
   plan_->multiply_adds += step.multiply_adds;
@@ -213,6 +249,15 @@ Status Planner::AddStep(int index, const std::vector<Type>& types, const std::ve
   in_place_.push_back(std::move(context.in_place));
   plan_->steps.push_back(std::move(step));
   return Status::Ok();
+}
+
+// Bytes before a part in the buffer it lies in.
+size_t Planner::OffsetInRoot(ValueId id) const {
+  int64_t elements = 0;
+  for (; parts_.IsPart(id); id = parts_.of[static_cast<size_t>(id)].whole) {
+    elements += parts_.of[static_cast<size_t>(id)].begin;
+  }
+  return static_cast<size_t>(elements) * sizeof(float);
 }
 
 void Planner::MeasureLives() {
@@ -245,7 +290,7 @@ void Planner::ReuseInPlace(size_t s) {
     const auto output = static_cast<size_t>(step.outputs[0]);
     const bool stored = first_[root] >= 0 && last_[root] == static_cast<int>(s);
     const bool same_size = stored && ByteSize(plan_->types[root]) == ByteSize(plan_->types[output]);
-    if (!same_size) continue;
+    if (!same_size || storage_[output] != static_cast<ValueId>(output)) continue;
     last_[root] = last_[output];
     first_[output] = -1;
     storage_[output] = static_cast<ValueId>(root);
@@ -305,6 +350,17 @@ Status Planner::PlaceAll() {
   for (size_t id = 0; id < graph_.values.size(); ++id) {
     const auto root = static_cast<size_t>(Root(static_cast<ValueId>(id)));
     if (root != id) plan_->places[id] = plan_->places[root];
+    plan_->places[id].within = OffsetInRoot(static_cast<ValueId>(id));
+  }
+  return Status::Ok();
+}
+
+Status PlanNodes(const Graph& graph, std::span<const Shape> input_shapes, Planner& planner) {
+  PLEAT_RETURN_IF_ERROR(planner.SetInputs(input_shapes));
+  for (size_t n = 0; n < graph.nodes.size(); ++n) {
+    const Node& node = graph.nodes[n];
+    PLEAT_RETURN_IF_ERROR(
+        planner.AddNode(static_cast<int>(n)).In(node.name + " (" + node.OpName() + ")"));
   }
   return Status::Ok();
 }
@@ -313,15 +369,19 @@ Status Planner::PlaceAll() {
 
 Result<std::unique_ptr<Plan>> MakePlan(const Graph& graph, std::span<const Shape> input_shapes,
                                        const PlanOptions& options) {
-  Planner planner(graph, options);
-  PLEAT_RETURN_IF_ERROR(planner.SetInputs(input_shapes));
-  for (size_t n = 0; n < graph.nodes.size(); ++n) {
-    const Node& node = graph.nodes[n];
-    PLEAT_RETURN_IF_ERROR(
-        planner.AddNode(static_cast<int>(n)).In(node.name + " (" + node.OpName() + ")"));
+  // Values of their own for all where each is asked for, or kernels that want them.
+  const kernels::SelectOptions& select = options.select;
+  const bool whole = !options.share_buffers || select.reference || select.only != nullptr;
+  Planner planner(graph, options, whole ? Parts() : FindParts(graph));
+  PLEAT_RETURN_IF_ERROR(PlanNodes(graph, input_shapes, planner));
+  if (!planner.PartsFail()) {
+    PLEAT_RETURN_IF_ERROR(planner.PlaceAll());
+    return planner.Take();
   }
-  PLEAT_RETURN_IF_ERROR(planner.PlaceAll());
-  return planner.Take();
+  Planner again(graph, options, Parts());
+  PLEAT_RETURN_IF_ERROR(PlanNodes(graph, input_shapes, again));
+  PLEAT_RETURN_IF_ERROR(again.PlaceAll());
+  return again.Take();
 }
 
 }  // namespace pleat::runtime

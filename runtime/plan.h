@@ -4,6 +4,7 @@
 #define PLEAT_RUNTIME_PLAN_H_
 
 #include <deque>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -20,6 +21,7 @@ struct Place {
   Kind kind = Kind::kNone;
   size_t offset = 0;  // into the arena
   size_t bytes = 0;
+  size_t within = 0;  // bytes before a part (parts.h) in the buffer it lies in
   int input = -1;           // which graph input (a view of it has the same place)
   ValueId root = kNoValue;  // in the arena: the value whose buffer this is (views share one)
   const void* constant = nullptr;
@@ -54,6 +56,7 @@ struct Plan {
 struct PlanOptions {
   kernels::SelectOptions select;
   bool share_buffers = true;
+  std::map<int, std::string> kernels;  // by node: taken instead of the rule's where they can be
   int64_t max_arena_bytes = int64_t{4} << 30;
 };
 

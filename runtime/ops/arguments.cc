@@ -69,6 +69,13 @@ Result<int64_t> SizeProduct(const Shape& shape, size_t begin, size_t end) {
   return unknown ? kUnknownDim : *product.get();
 }
 
+Shape SteppedStrides(const Shape& shape, int64_t step) {
+  if (step == 0) return Strides(shape);
+  Shape wide = shape;
+  wide.back() = step;
+  return Strides(wide);
+}
+
 void PrepareCopy(PrepareContext& context, std::vector<int> operands,
                  std::vector<kernels::CopyPiece> pieces) {
   context.operands = std::move(operands);

@@ -61,6 +61,9 @@ Result<int64_t> SizeProduct(const Shape& shape, size_t begin, size_t end);
 // The size two operands agree on; one unknown takes the other's.
 inline int64_t KnownOf(int64_t a, int64_t b) { return a == kUnknownDim ? b : a; }
 
+// Strides of a tensor whose rows along the last axis lie `step` elements apart; 0: densely packed.
+Shape SteppedStrides(const Shape& shape, int64_t step);
+
 // Leaves in the context a kernel that copies `pieces`.
 void PrepareCopy(PrepareContext& context, std::vector<int> operands,
                  std::vector<kernels::CopyPiece> pieces);

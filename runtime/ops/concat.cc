@@ -61,22 +61,24 @@ Status Prepare(PrepareContext& context) {
   PLEAT_ASSIGN_OR_RETURN(const int normal, NormalizeAxis(context.node.As<fb::ConcatT>()->axis,
                                                          context.outputs[0].rank()));
   const auto axis = static_cast<size_t>(normal);
-  const Shape out_strides = Strides(out);
+  const Shape out_strides = SteppedStrides(out, context.output_step(0));
   std::vector<kernels::CopyPiece> pieces;
   std::vector<int> operands;
   int64_t begin = 0;
   for (size_t i = 0; i < context.inputs.size(); ++i) {
     const Shape& in = context.inputs[i].shape;
-    const Shape in_strides = Strides(in);
-    kernels::CopyPiece piece{.input = static_cast<int>(i), .out_offset = begin * out_strides[axis]};
+    const int64_t offset = begin * out_strides[axis];
+    begin += in[axis];
+    if (context.is_held(i)) continue;
+    const Shape in_strides = SteppedStrides(in, context.input_step(i));
+    kernels::CopyPiece piece{.input = static_cast<int>(pieces.size()), .out_offset = offset};
     for (size_t d = 0; d < in.size(); ++d) {
       piece.dims.push_back({in[d], in_strides[d], out_strides[d]});
     }
-    begin += in[axis];
     pieces.push_back(std::move(piece));
     operands.push_back(static_cast<int>(i));
   }
-  if (pieces.size() == 1) {
+  if (context.inputs.size() == 1) {
     context.view_of = 0;
     return Status::Ok();
   }

@@ -167,6 +167,9 @@ Status Prepare(PrepareContext& context) {
   if (problem.has_bias) problem.bias = ConstantOrOperand(context, 2);
   problem.has_residual = context.has_input(3);
   if (problem.has_residual) context.operands.push_back(3);
+  problem.in_pixel_stride = context.input_step(0);
+  problem.out_pixel_stride = context.output_step(0);
+  problem.residual_pixel_stride = context.input_step(3);
   PLEAT_ASSIGN_OR_RETURN(problem.prologue,
                          PrologueOf(context, kPrologue, shape.in_channels));
   if (context.has_input(kTapBias)) {

@@ -115,6 +115,7 @@ Status Prepare(PrepareContext& context) {
   if (context.has_input(kTapBias)) {
     problem.tap_bias = context.known_input(kTapBias)->data<double>().data();
   }
+  problem.out_pixel_stride = context.output_step(0);
   context.multiply_adds = static_cast<double>(ElementCount(context.inputs[0].shape)) *
                           static_cast<double>(shape.out_channels / fields.group) *
                           static_cast<double>(shape.geometry.Taps());

@@ -96,6 +96,8 @@ Status Prepare(PrepareContext& context) {
                                .column_major = fields.storage_order == 1,
                                .select = context.select};
   g.CopyTo(problem);
+  problem.in_pixel_stride = context.input_step(0);
+  problem.out_pixel_stride = context.output_step(0);
   context.operands = {0};
   context.multiply_adds = static_cast<double>(ElementCount(context.outputs[0].shape)) *
                           static_cast<double>(g.kernel[0]) * static_cast<double>(g.kernel[1]) *

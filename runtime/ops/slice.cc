@@ -111,9 +111,10 @@ Status Prepare(PrepareContext& context) {
   const Shape& in = context.inputs[0].shape;
   const Shape& out = context.outputs[0].shape;
   PLEAT_ASSIGN_OR_RETURN(const std::vector<Walk> walks, Walks(p, in));
-  const Shape in_strides = Strides(in), out_strides = Strides(out);
+  const Shape in_strides = SteppedStrides(in, context.input_step(0));
+  const Shape out_strides = Strides(out);
   kernels::CopyPiece piece;
-  bool whole = true;
+  bool whole = context.input_step(0) == 0;
   for (size_t d = 0; d < in.size(); ++d) {
     const Walk& walk = walks[d];
     whole = whole && walk.count == in[d] && (walk.step > 0 || walk.count <= 1);

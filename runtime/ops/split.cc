@@ -78,7 +78,7 @@ Status Prepare(PrepareContext& context) {
   const auto axis = static_cast<size_t>(normal);
   PLEAT_ASSIGN_OR_RETURN(const std::vector<int64_t> parts,
                          PartSizes(sizes, context.node.outputs.size(), in[axis]));
-  const Shape in_strides = Strides(in);
+  const Shape in_strides = SteppedStrides(in, context.input_step(0));
   std::vector<kernels::CopyPiece> pieces;
   int64_t begin = 0;
   for (size_t i = 0; i < parts.size(); ++i) {
@@ -91,7 +91,9 @@ Status Prepare(PrepareContext& context) {
       piece.dims.push_back({out[d], in_strides[d], out_strides[d]});
     }
     begin += parts[i];
-    if (context.node.outputs[i] != kNoValue) pieces.push_back(std::move(piece));
+    if (context.node.outputs[i] != kNoValue && !context.is_held(i)) {
+      pieces.push_back(std::move(piece));
+    }
   }
   if (parts.size() == 1) {
     context.view_of = 0;

@@ -48,7 +48,10 @@ void Check(ConvTransposeProblem p, Random& random, tests::Ran& ran) {
   expected.magnitudes.assign(length, 0);
   std::vector<int64_t> places;
   for (size_t i = 0; i < length; ++i) {
-    places.push_back(static_cast<int64_t>(i));
+    const auto index = static_cast<int64_t>(i);
+    places.push_back(p.out_pixel_stride == 0
+                         ? index
+                         : index / p.out_channels * p.out_pixel_stride + index % p.out_channels);
     const auto m = static_cast<size_t>(p.channels_last
                                            ? static_cast<int64_t>(i) % p.out_channels
                                            : static_cast<int64_t>(i) / out_pixels % p.out_channels);
@@ -101,9 +104,9 @@ void Check(ConvTransposeProblem p, Random& random, tests::Ran& ran) {
   }
   if (p.has_bias) p.bias = dynamic_bias ? nullptr : bias.data();
   if (dynamic_bias) operands.push_back(bias);
-  tests::CheckCandidates<T>(ConvTransposeCandidates(), p, operands, random.Values<T>(length),
-                            places, expected, random.Chance(0.5) ? Flush::kEnd : Flush::kBegin,
-                            Text(p), ran);
+  const auto y = random.Values<T>(static_cast<size_t>(places.back() + 1));
+  tests::CheckCandidates<T>(ConvTransposeCandidates(), p, operands, y, places, expected,
+                            random.Chance(0.5) ? Flush::kEnd : Flush::kBegin, Text(p), ran);
 }
 
 const float kSomeWeights = 0;
@@ -129,6 +132,9 @@ ConvTransposeProblem RandomProblem(Random& random) {
     const int64_t full = (p.in[d] - 1) * p.stride[d] + (p.kernel[d] - 1) * p.dilation[d] + 1;
     // Pads at the end and output padding: anything is allowed.
     p.out[d] = std::max<int64_t>(1, full - p.pad_begin[d] + random.Between(-2, 2));
+  }
+  if (p.channels_last && random.Chance(0.3)) {
+    p.out_pixel_stride = p.out_channels + random.Below(20);
   }
   p.has_bias = random.Chance(0.7);
   p.activation = activations[random.Below(3)];

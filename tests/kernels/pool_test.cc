@@ -1,5 +1,7 @@
 #include "kernels/pool.h"
 
+#include <algorithm>
+
 #include "tests/kernels/elementwise_support.h"
 #include "tests/support/random.h"
 
@@ -145,6 +147,53 @@ TEST(Pool, ShapesOfKnownNetworksAndTheirLimits) {
            .pad_end = {0, 1, 1}});
     check({.kind = kind, .batch = 0, .channels = 5, .in = {1, 2, 2}, .kernel = {1, 2, 2}});
     check({.kind = kind, .batch = 2, .channels = 0, .in = {1, 2, 2}, .kernel = {1, 2, 2}});
+  }
+}
+
+TEST(Pool, ReadsAndWritesPartsOfWiderPixels) {
+  tests::Random random(15);
+  for (const PoolKind kind : {PoolKind::kMax, PoolKind::kAverage}) {
+    for (const int64_t channels : {1, 3, 17, 70}) {
+      PoolProblem p{.kind = kind,
+                    .batch = 2,
+                    .channels = channels,
+                    .in = {1, 6, 9},
+                    .kernel = {1, 3, 3},
+                    .stride = {1, 1 + channels % 2, 1},
+                    .pad_begin = {0, 1, 1},
+                    .pad_end = {0, 1, 1}};
+      SetOut(&p);
+      const std::vector<float> x = random.Values<float>(InputCount(p));
+      const std::vector<double> expected = Definition(p, x);
+      p.in_pixel_stride = channels + random.Between(1, 20);
+      p.out_pixel_stride = channels + random.Between(1, 20);
+      // The last pixel ends the buffer: what lies behind it is somebody else's.
+      const auto wide = [&](size_t count, int64_t step) {
+        return count / static_cast<size_t>(channels) * static_cast<size_t>(step) -
+               static_cast<size_t>(step - channels);
+      };
+      const auto at = [&](size_t i, int64_t step) {
+        return i / static_cast<size_t>(channels) * static_cast<size_t>(step) +
+               i % static_cast<size_t>(channels);
+      };
+      std::vector<float> spread(wide(x.size(), p.in_pixel_stride), kNaN);
+      for (size_t i = 0; i < x.size(); ++i) spread[at(i, p.in_pixel_stride)] = x[i];
+      const size_t length = wide(expected.size(), p.out_pixel_stride);
+      SCOPED_TRACE(Text(p));
+      ForEveryKernel(PoolCandidates(), p, [&](const Kernel& kernel, const std::string&) {
+        std::vector<std::byte> bytes =
+            RunEveryWay(kernel, Buffers().In(spread).Out<float>(length))[0];
+        const auto y = As<float>(bytes);
+        for (size_t i = 0; i < expected.size(); ++i) {
+          const size_t place = at(i, p.out_pixel_stride);
+          ASSERT_NEAR(y[place], expected[i], 1e-5) << i;
+          std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(4 * place), 4, std::byte{0xcd});
+        }
+        EXPECT_EQ(std::count(bytes.begin(), bytes.end(), std::byte{0xcd}),
+                  static_cast<std::ptrdiff_t>(bytes.size()))
+            << "a gap was written";
+      });
+    }
   }
 }
 

@@ -29,7 +29,8 @@ endif()
 add_library(pleat_shared SHARED ${runtime_objects})
 target_link_libraries(pleat_shared PRIVATE pleat_options ${runtime_needs})
 target_link_options(pleat_shared PRIVATE
-  -Wl,--version-script=${PROJECT_SOURCE_DIR}/runtime/libpleat.map -Wl,--as-needed)
+  -Wl,--version-script=${PROJECT_SOURCE_DIR}/runtime/libpleat.map -Wl,--as-needed
+  -Wl,--gc-sections)
 set_target_properties(pleat_shared PROPERTIES
   LINK_DEPENDS ${PROJECT_SOURCE_DIR}/runtime/libpleat.map)
 
