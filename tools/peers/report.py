@@ -156,7 +156,7 @@ def text_of(results, picture):
 
 Made by `tools/compare_peers` (its `--help` says how it measures) on {results["date"]}, on
 {results["machine"]}, {results["system"]}.
-Peak: {peaks}. {len(turns)} rounds, interleaved. Batch 1.
+Peak: {peaks}. {len(turns)} rounds, interleaved. Batch 1.{results.get("note", "")}
 
 ![Time of each runtime over Pleat's]({picture})
 
