@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 
 #include "runtime/model_file.h"
@@ -35,6 +37,23 @@ class Descriptor {
 
  private:
   int fd_;
+};
+
+// While it lives, the signals that end a program wait: a temporary file must not be left behind.
+class SignalsWait {
+ public:
+  SignalsWait() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : {SIGHUP, SIGINT, SIGTERM, SIGPIPE}) sigaddset(&set, signal);
+    pthread_sigmask(SIG_BLOCK, &set, &before_);
+  }
+  ~SignalsWait() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsWait(const SignalsWait&) = delete;
+  SignalsWait& operator=(const SignalsWait&) = delete;
+
+ private:
+  sigset_t before_;
 };
 
 bool WriteAll(int fd, std::span<const std::byte> bytes) {
@@ -80,13 +99,19 @@ void MapPages(std::span<const std::byte> bytes) {
 }
 
 Status WriteFileAtomically(const std::string& path, std::span<const std::byte> bytes) {
-  const size_t slash = path.rfind('/');
-  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   struct stat info;
   if (stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
     return IoError(path + ": exists and is not a regular file");
   }
+  if (lstat(path.c_str(), &info) == 0 && S_ISLNK(info.st_mode)) {
+    const std::unique_ptr<char, void (*)(void*)> target(realpath(path.c_str(), nullptr), &free);
+    if (target == nullptr) return IoError(ErrorText(path, "follow"));
+    return WriteFileAtomically(target.get(), bytes);
+  }
+  const size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   std::string temporary = path + ".XXXXXX";
+  const SignalsWait wait;
   Descriptor file(mkostemp(temporary.data(), O_CLOEXEC));
   if (!file.ok()) return IoError(ErrorText(path, "create"));
   const mode_t mask = umask(0);
@@ -98,7 +123,10 @@ Status WriteFileAtomically(const std::string& path, std::span<const std::byte> b
     return status;
   }
   Descriptor parent(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (parent.ok()) fsync(parent.get());
+  // Some file systems cannot sync a folder.
+  if (parent.ok() && fsync(parent.get()) != 0 && errno != EINVAL && errno != ENOTSUP) {
+    return IoError(ErrorText(path, "sync the folder of"));
+  }
   return Status::Ok();
 }
 

@@ -153,7 +153,10 @@ Status CheckGraph(const Graph& graph, int depth) {
                             " is read before it is made");
       }
     }
-    if (node.outputs.empty()) return InvalidModel(Where(node) + ": no outputs");
+    if (std::all_of(node.outputs.begin(), node.outputs.end(),
+                    [](ValueId id) { return id == kNoValue; })) {
+      return InvalidModel(Where(node) + ": no outputs");
+    }
     PLEAT_RETURN_IF_ERROR(CheckSubgraphs(node, depth).In(Where(node)));
     for (ValueId id : node.outputs) {
       if (id == kNoValue) continue;

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "runtime/checked.h"
+#include "runtime/file_layout.h"
 
 namespace pleat::runtime {
 namespace {
@@ -237,10 +238,16 @@ Result<Graph> ParseGraph(std::span<const std::byte> bytes, std::shared_ptr<const
   if (options.verify_weights && header.weights_hash != Hash(weights)) {
     return InvalidModel("the weights' checksum does not match: the file is damaged");
   }
+  if (graph_bytes.size() >= FLATBUFFERS_MAX_BUFFER_SIZE) {
+    return LimitExceeded("the graph section has " + std::to_string(graph_bytes.size()) +
+                         " bytes, expected less than 2^31 - 1");
+  }
+  // A table that is no other has 4 bytes at least.
   flatbuffers::Verifier verifier(reinterpret_cast<const uint8_t*>(graph_bytes.data()),
                                  graph_bytes.size(), /*max_depth=*/16 + 2 * kMaxSubgraphDepth,
-                                 /*max_tables=*/16'000'000);
+                                 static_cast<flatbuffers::uoffset_t>(graph_bytes.size() / 4));
   if (!fb::VerifyGraphBuffer(verifier)) return InvalidModel("the graph section is malformed");
+  PLEAT_RETURN_IF_ERROR(CheckLayout(*fb::GetGraph(graph_bytes.data()), graph_bytes.size()));
   const std::unique_ptr<fb::GraphT> file = fb::UnPackGraph(graph_bytes.data());
 
   uint64_t next_offset = 0;

@@ -54,7 +54,7 @@ void MapPages(std::span<const std::byte> bytes);
 uint64_t HashBytes(std::span<const std::byte> bytes);
 
 // Writes beside the target, syncs, renames over it, syncs the folder: the target is the old file,
-// or the new one, never a part. Leaves nothing behind on failure.
+// or the new one, never a part. A link is followed. Leaves nothing behind on failure.
 Status WriteFileAtomically(const std::string& path, std::span<const std::byte> bytes);
 
 }  // namespace pleat::runtime

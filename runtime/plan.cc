@@ -66,6 +66,7 @@ class Planner {
   std::unique_ptr<Plan> plan_;
   std::vector<const Tensor*> known_;
   double budget_ = kEvaluationBudget;
+  size_t known_bytes_ = 0;  // of those computed here
   std::vector<char> deferred_;    // values that come only with the run
   std::vector<ValueId> storage_;  // a value whose bytes a value shares; itself when none
   std::vector<std::vector<int>> in_place_;  // per step: operands it may overwrite
@@ -114,6 +115,7 @@ void Planner::NoParts(const Node& node) {
 
 void Planner::SetKnown(ValueId id, Tensor tensor) {
   plan_->types[static_cast<size_t>(id)] = tensor.type();
+  known_bytes_ += tensor.bytes();
   plan_->known.push_back(std::move(tensor));
   known_[static_cast<size_t>(id)] = &plan_->known.back();
 }
@@ -183,7 +185,9 @@ Status Planner::AddNode(int index) {
   for (size_t i = 0; i < values.size(); ++i) {
     if (node.outputs[i] != kNoValue) SetKnown(node.outputs[i], std::move(values[i]));
   }
-  return Status::Ok();
+  if (known_bytes_ <= static_cast<size_t>(options_.max_arena_bytes)) return Status::Ok();
+  return LimitExceeded("what is known before a run takes " + std::to_string(known_bytes_) +
+                       " bytes, above the limit of " + std::to_string(options_.max_arena_bytes));
 }
 
 // Refuses what cannot fit before kernels are made for it. A view is no larger than what it views,

@@ -3,12 +3,14 @@
 
 #include "kernels/visit_type.h"
 #include "runtime/ops/axes.h"
+#include "runtime/ops/operands.h"
 #include "runtime/ops/ops.h"
 
 namespace pleat::runtime {
 namespace {
 
 Status Infer(InferContext& context) {
+  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 1));
   const auto& fields = *context.node.As<fb::ArgReduceT>();
   const Type& x = context.inputs[0];
   if (!kernels::IsNumber(x.element)) {

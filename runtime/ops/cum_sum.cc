@@ -3,6 +3,7 @@
 
 #include "kernels/visit_type.h"
 #include "runtime/ops/axes.h"
+#include "runtime/ops/operands.h"
 #include "runtime/ops/ops.h"
 
 namespace pleat::runtime {
@@ -17,11 +18,11 @@ Result<int> Axis(const Context& context) {
 }
 
 Status Infer(InferContext& context) {
+  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 2));
   const Type& x = context.inputs[0];
   if (!kernels::IsNumber(x.element)) {
     return Unsupported(std::string("running sums of ") + ElementName(x.element));
   }
-  if (!context.has_input(1)) return InvalidModel("expected an input axis, got none");
   if (context.inputs[1].element != ElementType::kInt64 &&
       context.inputs[1].element != ElementType::kInt32) {
     return InvalidModel("expected an axis of type int64, got " + TypeText(context.inputs[1]));

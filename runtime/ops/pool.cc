@@ -3,6 +3,7 @@
 
 #include "kernels/visit_type.h"
 #include "runtime/checked.h"
+#include "runtime/ops/operands.h"
 #include "runtime/ops/ops.h"
 #include "runtime/ops/window.h"
 
@@ -22,6 +23,7 @@ Status CheckFields(const fb::PoolT& fields, ElementType element) {
     return InvalidModel("expected storage_order 0 or 1, got " +
                         std::to_string(fields.storage_order));
   }
+  if (fields.window == nullptr) return InvalidModel("the window is missing");
   for (int64_t size : fields.window->kernel) {
     if (size < 1) {
       return InvalidModel("expected kernel sizes of at least 1, got " + std::to_string(size));
@@ -59,6 +61,7 @@ Result<WindowGeometry> Geometry(const fb::PoolT& fields, const Type& x) {
 }
 
 Status Infer(InferContext& context) {
+  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 1, 0, 2));
   const auto& fields = *context.node.As<fb::PoolT>();
   const Type& x = context.inputs[0];
   PLEAT_RETURN_IF_ERROR(CheckFields(fields, x.element));

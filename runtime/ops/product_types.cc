@@ -11,6 +11,9 @@ Status CheckProductElements(const Node& node, std::span<const Type> inputs,
     return InvalidModel("expected at most " + std::to_string(most) + " inputs, got " +
                         std::to_string(inputs.size()));
   }
+  if (node.outputs.size() != 1) {
+    return InvalidModel("expected 1 output, got " + std::to_string(node.outputs.size()));
+  }
   for (size_t i = 0; i < names.size(); ++i) {
     if (node.input(i) == kNoValue || i >= inputs.size()) {
       if (i < 2) return InvalidModel(std::string("expected an input ") + names[i] + ", got none");

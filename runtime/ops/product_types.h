@@ -10,7 +10,7 @@
 namespace pleat::runtime {
 
 // Fails unless operands 0, 1 and the further ones that have names and are present are all float32
-// or all float64, and there are at most `most` operands (0: those with names).
+// or all float64, there are at most `most` operands (0: those with names) and there is one output.
 Status CheckProductElements(const Node& node, std::span<const Type> inputs,
                             std::span<const char* const> names, size_t most = 0);
 

@@ -5,6 +5,7 @@
 
 #include "kernels/visit_type.h"
 #include "runtime/ops/axes.h"
+#include "runtime/ops/operands.h"
 #include "runtime/ops/ops.h"
 #include "runtime/ops/prologue.h"
 
@@ -58,6 +59,7 @@ Result<std::vector<bool>> ReducedAxes(const fb::ReduceT& fields, const std::vect
 }
 
 Status Infer(InferContext& context) {
+  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 1, 4));
   const auto& fields = *context.node.As<fb::ReduceT>();
   const Type& x = context.inputs[0];
   if (fields.kind > fb::ReduceKind::MAX) {

@@ -8,6 +8,7 @@
 
 #include "kernels/visit_type.h"
 #include "runtime/ops/axes.h"
+#include "runtime/ops/operands.h"
 #include "runtime/ops/ops.h"
 
 namespace pleat::runtime {
@@ -178,6 +179,7 @@ Result<std::vector<ResizeAxis>> Axes(const Context& context) {
 }
 
 Status Infer(InferContext& context) {
+  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 1, 3));
   const auto& fields = *context.node.As<fb::ResizeT>();
   const Type& x = context.inputs[kX];
   PLEAT_RETURN_IF_ERROR(CheckFields(fields, x.element));

@@ -3,6 +3,7 @@
 
 #include "kernels/visit_type.h"
 #include "runtime/ops/axes.h"
+#include "runtime/ops/operands.h"
 #include "runtime/ops/ops.h"
 
 namespace pleat::runtime {
@@ -11,7 +12,6 @@ namespace {
 // The second input's number, kUnknownDim while it is not known.
 template <class Context>
 Result<int64_t> WrittenK(const Context& context) {
-  if (!context.has_input(1)) return InvalidModel("expected an input k, got none");
   if (context.inputs[1].element != ElementType::kInt64 &&
       context.inputs[1].element != ElementType::kInt32) {
     return InvalidModel("expected k of type int64, got " + TypeText(context.inputs[1]));
@@ -27,6 +27,7 @@ Result<int64_t> WrittenK(const Context& context) {
 }
 
 Status Infer(InferContext& context) {
+  PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 2, 0, 2));
   const auto& fields = *context.node.As<fb::TopKT>();
   const Type& x = context.inputs[0];
   if (!kernels::IsNumber(x.element)) {

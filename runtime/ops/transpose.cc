@@ -4,6 +4,19 @@
 namespace pleat::runtime {
 namespace {
 
+// Every axis once, none counted from the end: passes index with what is written.
+Status CheckPerm(const std::vector<int64_t>& perm) {
+  if (perm.size() > static_cast<size_t>(kMaxRank)) {
+    return LimitExceeded("perm: rank " + std::to_string(perm.size()) + " is above " +
+                         std::to_string(kMaxRank));
+  }
+  for (const int64_t axis : perm) {
+    if (axis >= 0) continue;
+    return InvalidModel("perm: expected axes of at least 0, got " + std::to_string(axis));
+  }
+  return NormalizeAxes(perm, static_cast<int>(perm.size())).status();
+}
+
 Result<std::vector<int>> Permutation(const Node& node, int rank) {
   const std::vector<int64_t>& perm = node.As<fb::TransposeT>()->perm;
   if (perm.empty()) {
@@ -20,6 +33,7 @@ Result<std::vector<int>> Permutation(const Node& node, int rank) {
 
 Status Infer(InferContext& context) {
   PLEAT_RETURN_IF_ERROR(CheckOperands(context.node, 1));
+  PLEAT_RETURN_IF_ERROR(CheckPerm(context.node.As<fb::TransposeT>()->perm));
   const Type& x = context.inputs[0];
   if (!x.ranked) {
     context.outputs[0] = Unranked(x.element);

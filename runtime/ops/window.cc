@@ -42,6 +42,7 @@ Result<WindowGeometry> Normalize(const fb::WindowT& window, Sizes kernel, Sizes 
   PLEAT_RETURN_IF_ERROR(CheckLength("pads", window.pads.size(), 2 * rank));
   PLEAT_RETURN_IF_ERROR(CheckEntries("image sizes", in, 0, true));
   PLEAT_RETURN_IF_ERROR(CheckEntries("kernel sizes", kernel, 1, true));
+  PLEAT_RETURN_IF_ERROR(CheckEntries("kernel sizes", window.kernel, 1));
   PLEAT_RETURN_IF_ERROR(CheckEntries("strides", window.strides, 1));
   PLEAT_RETURN_IF_ERROR(CheckEntries("dilations", window.dilations, 1));
   PLEAT_RETURN_IF_ERROR(CheckEntries("pads", window.pads, 0));

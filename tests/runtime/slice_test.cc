@@ -40,7 +40,7 @@ const fb::SliceT kSlice;
 TEST(Transpose, PermutesAxes) {
   EXPECT_EQ(Text(Evaluate(Transpose({1, 0}), {Counting({2, 3})})), "float32[3,2] 0 3 1 4 2 5");
   EXPECT_EQ(Text(Evaluate(Transpose({}), {Counting({1, 2, 2})})), "float32[2,2,1] 0 2 1 3");
-  EXPECT_EQ(Text(Evaluate(Transpose({1, -1, 0}), {Longs({3, 4}).Reshaped({1, 2, 1})})),
+  EXPECT_EQ(Text(Evaluate(Transpose({1, 2, 0}), {Longs({3, 4}).Reshaped({1, 2, 1})})),
             "int64[2,1,1] 3 4");
   EXPECT_EQ(Text(Evaluate(Transpose({}), {Counting({})})), "float32[] 0");
   EXPECT_EQ(Text(Evaluate(Transpose({1, 0}), {Counting({0, 3})})), "float32[3,0]");
