@@ -1,5 +1,6 @@
 """`import pleat`: convert, run, errors, threads. package_test.py SOURCE_FOLDER"""
 
+import ast
 import gc
 import json
 import os
@@ -269,6 +270,23 @@ class PackageTest(unittest.TestCase):
         self.assertTrue((folder / "py.typed").exists() and (folder / "_native.pyi").exists())
         self.assertRegex(pleat.__version__, r"^\d+\.\d+\.\d+$")
         json.dumps(self.report)
+
+    # What the native half has is what its stub says, name by name and argument by argument.
+    def test_stubs_tell_the_truth(self):
+        native = sys.modules["pleat._native"]
+        stub = ast.parse((pathlib.Path(pleat.__file__).parent / "_native.pyi").read_text())
+
+        def compare(owner, body):
+            told = {d.name: d for d in body if isinstance(d, (ast.FunctionDef, ast.ClassDef))}
+            there = {name for name in vars(owner) if not name.startswith("_")}
+            self.assertEqual({name for name in told if not name.startswith("_")}, there)
+            for name, told_as in told.items():
+                if isinstance(told_as, ast.ClassDef):
+                    compare(getattr(owner, name), told_as.body)
+                elif not told_as.decorator_list:
+                    first = getattr(owner, name).__doc__.split("\n")[0]
+                    self.assertEqual(len(told_as.args.args), first.count(": "), first)
+        compare(native, stub.body)
 
 
 if __name__ == "__main__":
