@@ -153,7 +153,7 @@ std::string MemoryAndTimeFigure(const PlannedRun& run) {
   const double step_width = std::clamp(kWidest / static_cast<double>(steps), 2.5, 48.0);
   const double width = step_width * static_cast<double>(steps);
   const double gap = step_width > 6 ? 1 : 0;
-  constexpr double kMemoryTop = 14, kMemory = 300, kTimeTop = kMemoryTop + kMemory + 46,
+  constexpr double kMemoryTop = 24, kMemory = 300, kTimeTop = kMemoryTop + kMemory + 46,
                    kTime = 150, kHeight = kTimeTop + kTime + 26;
   std::string svg = fmt::format(
       "<svg role=\"img\" aria-label=\"memory and time of each step\" width=\"{0:.0f}\" "
@@ -161,7 +161,7 @@ std::string MemoryAndTimeFigure(const PlannedRun& run) {
       kAxis + width + 12, kHeight);
 
   const double arena = std::max<double>(static_cast<double>(plan.arena_bytes), 1);
-  svg += fmt::format("<text class=\"title\" x=\"{}\" y=\"{}\">arena</text>", 0, 11);
+  svg += fmt::format("<text class=\"title\" x=\"{}\" y=\"{}\">arena</text>", 0, 9);
   svg += Axis(kMemoryTop, kMemory, width, arena, NiceStep(arena, 2), true);
   for (const Buffer& buffer : BuffersOf(run)) {
     const double height = static_cast<double>(buffer.bytes) / arena * kMemory;

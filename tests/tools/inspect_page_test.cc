@@ -62,7 +62,7 @@ TEST(InspectPage, BoxesOfMemoryDoNotOverlap) {
     top = std::min(top, y);
   }
   ASSERT_GT(boxes.size(), 10u);
-  EXPECT_NEAR(top, 14, 0.1) << "the highest box reaches the top of the arena";
+  EXPECT_NEAR(top, 24, 0.1) << "the highest box reaches the top of the arena";
   for (size_t i = 0; i < boxes.size(); ++i) {
     for (size_t j = 0; j < i; ++j) {
       const Box &a = boxes[i], &b = boxes[j];
