@@ -22,8 +22,9 @@ constexpr size_t kSkew = 16;
 // left the cache.
 constexpr double kTransformCost = 12;
 constexpr double kWeightCost = 8;
-// F(6) rounds ten times as much as the others: it must win clearly.
-constexpr double kPriceOfSix = 1.05;
+// F(6) rounds ten times as much as the others: it must win clearly. Less than this, which measures
+// no slower, leaves a network like inception_v3 beyond 5e-5 of its largest output.
+constexpr double kPriceOfSix = 1.4;
 
 size_t RoundUp(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
