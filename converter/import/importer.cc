@@ -61,6 +61,18 @@ Scope ScopeOf(onnx::GraphProto& graph, GraphBuilder& builder, int64_t opset, Sco
   return scope;
 }
 
+// "ai.onnx 17": the domain of a node, and the version of it that is imported where it is known.
+std::string DomainText(const onnx::NodeProto& node, const onnx::ModelProto& model, int64_t opset) {
+  if (node.domain().empty() || node.domain() == "ai.onnx") {
+    return "ai.onnx " + std::to_string(opset);
+  }
+  for (const auto& import : model.opset_import()) {
+    if (import.domain() != node.domain()) continue;
+    return Printable(node.domain()) + " " + std::to_string(import.version());
+  }
+  return Printable(node.domain());
+}
+
 bool Knows(const Scope* scope, const std::string& name) {
   for (; scope != nullptr; scope = scope->outer) {
     if (scope->values.contains(name) || scope->initializers.contains(name)) return true;
@@ -243,11 +255,10 @@ Status Importer::ImportNodes(onnx::GraphProto& graph, Scope& scope) {
       PLEAT_RETURN_IF_ERROR(status.In(NodeText(node)));
       continue;
     }
-    const std::string domain = node.domain().empty() ? "ai.onnx" : Printable(node.domain());
-    refused_.emplace_back(status.code(),
-                          NodeText(node) + " of " + domain + " " + std::to_string(scope.opset) +
-                              ": " + status.message(),
-                          status.rule());
+    refused_.push_back({NodeName(node),
+                        "(" + Printable(node.op_type()) + ") of " + DomainText(node, model_, scope.opset) + ": " +
+                            status.message(),
+                        status});
     for (const std::string& output : node.output()) scope.values[output] = kRefused;
   }
   return Status::Ok();
@@ -282,8 +293,8 @@ Status Importer::ImportNode(onnx::NodeProto& node, Scope& scope) {
   const OperatorImport* entry = FindImport(node.op_type());
   if (entry == nullptr) return RefuseOperator(node.domain(), node.op_type());
   if (scope.opset < entry->since) {
-    return Unsupported("the operator is supported from operator set " +
-                       std::to_string(entry->since) + " on");
+    return Unsupported("the operator is known from operator set " + std::to_string(entry->since) +
+                       " on; export with that one or a newer one");
   }
   PLEAT_RETURN_IF_ERROR(CheckInputCount(*entry, inputs));
   if (node.output_size() < 1 || node.output_size() > entry->most_outputs) {
@@ -380,7 +391,7 @@ Result<Subgraph> Importer::ImportSubgraph(const onnx::GraphProto& source, Scope&
     if (!id.ok() || *id == kRefused) {
       // For the reason its nodes are refused for.
       status = id.ok() ? Status(StatusCode::kUnsupported, "nodes of its subgraph are not supported",
-                                refused_.empty() ? nullptr : refused_.back().rule())
+                                refused_.empty() ? nullptr : refused_.back().status.rule())
                        : id.status();
       break;
     }
@@ -439,12 +450,22 @@ void Importer::AddOutput(const std::string& name, ValueId inside, ElementType el
 
 Status Importer::RefusedNodes() const {
   if (refused_.empty()) return Status::Ok();
+  std::vector<std::pair<std::string, std::string>> lines;  // names, what is said of all of them
+  std::unordered_map<std::string_view, size_t> line_of;
+  const char* rule = refused_[0].status.rule();
+  for (const RefusedNode& node : refused_) {
+    const auto [line, added] = line_of.emplace(node.what, lines.size());
+    if (added) {
+      lines.emplace_back(node.name, node.what);
+    } else {
+      lines[line->second].first += ", " + node.name;
+    }
+    if (!IsListedRefusal(node.status)) rule = node.status.rule();
+  }
   std::string text = std::to_string(refused_.size()) +
-                     (refused_.size() == 1 ? " node is" : " nodes are") + " not supported: ";
-  const char* rule = refused_[0].rule();
-  for (size_t i = 0; i < refused_.size(); ++i) {
-    text += (i == 0 ? "" : "; ") + refused_[i].message();
-    if (!IsListedRefusal(refused_[i])) rule = refused_[i].rule();
+                     (refused_.size() == 1 ? " node is" : " nodes are") + " not supported:";
+  for (const auto& [names, what] : lines) {
+    text += (refused_.size() == 1 ? " " : "\n  ") + names + " " + what;
   }
   return Status(StatusCode::kUnsupported, text, rule);
 }

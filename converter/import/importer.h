@@ -80,6 +80,7 @@ class Importer {
   runtime::Status ImportOutput(const onnx::ValueInfoProto& output, Scope& scope);
   // The value becomes the graph's next output under this name and with this element type.
   void AddOutput(const std::string& name, runtime::ValueId inside, runtime::ElementType element);
+  // The status that lists all of them.
   runtime::Status RefusedNodes() const;
 
   onnx::ModelProto& model_;
@@ -91,7 +92,11 @@ class Importer {
   int subgraph_depth_ = 0;
   bool takes_float64_ = false;
   std::map<std::string, int64_t> symbol_sizes_;  // of names that input_shapes fixes
-  std::vector<runtime::Status> refused_;
+  struct RefusedNode {
+    std::string name, what;  // what: operator, domain, its version, and why
+    runtime::Status status;
+  };
+  std::vector<RefusedNode> refused_;
   int64_t imported_nodes_ = 0;
 };
 

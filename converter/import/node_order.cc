@@ -96,10 +96,12 @@ std::string CycleText(const onnx::GraphProto& graph, const std::vector<std::vect
 
 }  // namespace
 
+std::string NodeName(const onnx::NodeProto& node) {
+  return Printable(node.name().empty() && node.output_size() > 0 ? node.output(0) : node.name());
+}
+
 std::string NodeText(const onnx::NodeProto& node) {
-  const std::string& name =
-      node.name().empty() && node.output_size() > 0 ? node.output(0) : node.name();
-  return Printable(name) + " (" + Printable(node.op_type()) + ")";
+  return NodeName(node) + " (" + Printable(node.op_type()) + ")";
 }
 
 std::vector<std::string> NamesRead(const onnx::NodeProto& node) {

@@ -24,7 +24,9 @@ runtime::Result<std::vector<int>> NodesInOrder(
 // ("") are not among them.
 std::vector<std::string> NamesRead(const onnx::NodeProto& node);
 
-// "name (Op)"; the first output stands in for a missing name.
+// The first output stands in for a missing name.
+std::string NodeName(const onnx::NodeProto& node);
+// "name (Op)".
 std::string NodeText(const onnx::NodeProto& node);
 
 }  // namespace pleat::converter

@@ -41,7 +41,11 @@ runtime::Status RefuseOperator(const std::string& domain, const std::string& op)
     return {runtime::StatusCode::kUnsupported, std::string("it ") + refusal.reason,
             kRefusedOperator};
   }
-  if (named == "ai.onnx") return runtime::Unsupported("the operator is not supported");
+  if (named == "ai.onnx") {
+    return runtime::Unsupported(
+        "no such operator of ONNX is known; export with others, which `pleat operators` lists, or "
+        "end the network before it");
+  }
   return runtime::Unsupported(
       "operators of this domain are not supported; export with the operators of ai.onnx");
 }

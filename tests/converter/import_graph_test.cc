@@ -169,6 +169,28 @@ TEST(ImportGraphTest, InputShapesReplaceDeclaredOnes) {
   EXPECT_EQ(both.code(), StatusCode::kInvalidArgument) << both.message();
 }
 
+// One line for all nodes that are refused for one reason, with the version of their own domain.
+TEST(ImportGraphTest, ListsRefusedNodesByReason) {
+  OnnxBuilder builder(17);
+  builder.Input("x", {2}).Output("y").Node("Foo", {"x"}, {"a"}).Node("Foo", {"a"}, {"b"});
+  builder.Node("Crop", {"x"}, {"c"});
+  builder.last_node().set_domain("com.acme");
+  builder.Node("Gelu", {"x"}, {"d"}).Node("Sum", {"b", "c", "d"}, {"y"});
+  auto* acme = builder.model().add_opset_import();
+  acme->set_domain("com.acme");
+  acme->set_version(3);
+  const Status status = builder.Import().status();
+  EXPECT_EQ(status.code(), StatusCode::kUnsupported);
+  EXPECT_EQ(status.message(),
+            "4 nodes are not supported:\n"
+            "  a_node, b_node (Foo) of ai.onnx 17: no such operator of ONNX is known; export with "
+            "others, which `pleat operators` lists, or end the network before it\n"
+            "  c_node (Crop) of com.acme 3: operators of this domain are not supported; export with "
+            "the operators of ai.onnx\n"
+            "  d_node (Gelu) of ai.onnx 17: the operator is known from operator set 20 on; export "
+            "with that one or a newer one");
+}
+
 TEST(ImportGraphTest, OtherFloatsStayAtTheBoundary) {
   for (const auto& [onnx_type, type] : std::vector<std::pair<int, ElementType>>{
            {onnx::TensorProto::FLOAT16, ElementType::kFloat16},
