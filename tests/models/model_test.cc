@@ -156,6 +156,55 @@ TEST_P(Network, FoldsEveryBatchNormBehindALinearNode) {
   }
 }
 
+// The network with the size of its only input given, as a model; null where it cannot be converted
+// with that size.
+std::shared_ptr<const runtime::Model> ConvertedFor(const fs::path& folder, const std::string& input,
+                                                   const runtime::Shape& shape) {
+  converter::ConvertOptions options;
+  options.input_shapes[input] = shape;
+  auto graph = converter::ConvertOnnxFile(folder / "model.onnx", options);
+  return graph.ok() ? *runtime::Model::FromGraph(std::move(graph).value()) : nullptr;
+}
+
+// One file for every batch and image size of a fully convolutional network.
+TEST_P(Network, GivesTheSameBitsAsAFileFixedToItsSize) {
+  const fs::path folder = GetParam();
+  const auto imported = converter::ImportOnnxFile(folder / "model.onnx", {});
+  if (!imported.ok()) GTEST_SKIP() << imported.status().message();
+  if (imported->inputs.size() != 1) GTEST_SKIP() << "it has several inputs";
+  const runtime::Value& input = imported->values[static_cast<size_t>(imported->inputs[0])];
+  const runtime::Shape& declared = input.type.shape;
+  if (declared.size() != 4 || declared[1] < 1 || declared[1] > 4 || !IsFloat(input.type.element)) {
+    GTEST_SKIP() << "its input is no image, channels first";
+  }
+  const auto any = ConvertedFor(folder, input.name, {-1, declared[1], -1, -1});
+  if (any == nullptr) GTEST_SKIP() << "it does not take images of any size";
+  for (const int64_t batch : {1, 3, 8}) {
+    for (const auto& [height, width] : {std::pair{64, 96}, {96, 64}, {128, 128}}) {
+      const runtime::Shape shape = {batch, declared[1], height, width};
+      SCOPED_TRACE(runtime::ShapeText(shape));
+      runtime::Session session(any, {.threads = 2});
+      if (!session.Prepare({&shape, 1}).ok()) GTEST_SKIP() << "not of " << runtime::ShapeText(shape);
+      const auto fixed = ConvertedFor(folder, input.name, shape);
+      ASSERT_NE(fixed, nullptr);
+      runtime::Session alone(fixed, {.threads = 2});
+      std::vector<float> numbers(static_cast<size_t>(runtime::ElementCount(shape)));
+      for (size_t i = 0; i < numbers.size(); ++i) {
+        numbers[i] = static_cast<float>(i * 7919 % 1009) / 1009.0f - 0.5f;
+      }
+      const Tensor x = runtime::Cast(Tensor::Of<float>(shape, numbers), input.type.element);
+      const auto got = session.Run({x}), expected = alone.Run({x});
+      ASSERT_TRUE(got.ok()) << got.status().message();
+      ASSERT_TRUE(expected.ok()) << expected.status().message();
+      for (size_t i = 0; i < expected->size(); ++i) {
+        ASSERT_EQ((*got)[i].type(), (*expected)[i].type()) << "output " << i;
+        EXPECT_EQ(std::memcmp((*got)[i].raw(), (*expected)[i].raw(), (*got)[i].bytes()), 0)
+            << "output " << i;
+      }
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Models, Network, testing::ValuesIn(Networks()), TestName);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(Network);
 
