@@ -11,6 +11,17 @@ using runtime::ElementType;
 using runtime::Status;
 using runtime::Tensor;
 
+// ONNX's number of the type to convert to; it was given by name at first.
+int CastTarget(ImportContext& context) {
+  if (context.opset() >= 6) return static_cast<int>(context.Int("to", 0));
+  const std::string name = context.String("to");
+  onnx::TensorProto::DataType type = onnx::TensorProto::UNDEFINED;
+  if (!onnx::TensorProto::DataType_Parse(name, &type)) {
+    context.Invalid("attribute 'to' is " + Quoted(name) + ", no type");
+  }
+  return type;
+}
+
 }  // namespace
 
 Status ImportConstant(ImportContext& context) {
@@ -73,9 +84,8 @@ Status ImportRange(ImportContext& context) {
 Status ImportCast(ImportContext& context) {
   context.Ignore("saturate");
   context.Ignore("round_mode");
-  if (context.opset() < 6) return context.Unsupported("Cast before operator set 6");
   if (!context.Has("to")) return context.Invalid("attribute 'to' is missing");
-  const runtime::Result<ElementType> to = ElementTypeOfOnnx(static_cast<int>(context.Int("to", 0)));
+  const runtime::Result<ElementType> to = ElementTypeOfOnnx(CastTarget(context));
   if (!to.ok()) return context.Fail(to.status());
   return context.Done(context.CastTo(context.ComputeType(*to), context.input(0)));
 }

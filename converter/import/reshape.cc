@@ -24,6 +24,20 @@ std::vector<ValueId> WithoutGap(ValueId x, ValueId axes) {
   return axes == runtime::kNoValue ? std::vector<ValueId>{x} : std::vector<ValueId>{x, axes};
 }
 
+// The first form of Tile: how often, and along which axis, as numbers of any type.
+Status TileAlongOneAxis(ImportContext& context) {
+  const runtime::Tensor tiles = context.constant_input(1), along = context.constant_input(2);
+  if (tiles.empty() || along.empty() || tiles.count() != 1 || along.count() != 1) {
+    return context.Unsupported("how often it repeats, or along which axis, is no known number");
+  }
+  const int rank = context.Rank(0);
+  const int axis = context.Axis(static_cast<int64_t>(runtime::ToDoubles(along)[0]), rank);
+  if (!context.ok()) return context.status();
+  std::vector<int64_t> repeats(static_cast<size_t>(rank), 1);
+  repeats[static_cast<size_t>(axis)] = static_cast<int64_t>(runtime::ToDoubles(tiles)[0]);
+  return context.Done(context.Emit(fb::TileT(), {context.input(0), context.Int64s(repeats)}));
+}
+
 }  // namespace
 
 Status ImportReshape(ImportContext& context) {
@@ -77,7 +91,7 @@ Status ImportExpand(ImportContext& context) {
 }
 
 Status ImportTile(ImportContext& context) {
-  if (context.opset() < 6) return context.Unsupported("Tile before operator set 6");
+  if (context.opset() < 6) return TileAlongOneAxis(context);
   return context.Done(context.Emit(fb::TileT(), {context.input(0), context.input(1)}));
 }
 

@@ -76,8 +76,14 @@ ValueId Filled(ImportContext& context, int i) {
 
 Status ImportUpsample(ImportContext& context) {
   if (context.opset() >= 9) return DoneBefore11(context, context.input(1));
-  if (context.opset() < 7) return context.Unsupported("Upsample before operator set 7");
-  return DoneBefore11(context, context.Constant(runtime::Tensor::Vector(context.Floats("scales"))));
+  std::vector<float> scales = {1, 1, 0, 0};
+  if (context.opset() < 7) {
+    scales[2] = context.Float("height_scale", 0);
+    scales[3] = context.Float("width_scale", 0);
+  } else {
+    scales = context.Floats("scales");
+  }
+  return DoneBefore11(context, context.Constant(runtime::Tensor::Vector(scales)));
 }
 
 Status ImportResize(ImportContext& context) {

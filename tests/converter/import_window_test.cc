@@ -1,6 +1,9 @@
 // Convolutions and pools.
 #include <gtest/gtest.h>
 
+#include <complex>
+#include <numbers>
+
 #include "tests/converter/onnx_builder.h"
 
 namespace pleat::converter {
@@ -126,6 +129,75 @@ TEST(ImportWindowTest, GlobalPoolKeepsUnknownSizes) {
   const Result<Graph> graph = builder.Import();
   EXPECT_EQ(Ops(graph), "Reduce");
   EXPECT_EQ(graph->values[static_cast<size_t>(graph->outputs[0])].type.shape, (Shape{-1, 2, 1, 1}));
+}
+
+// Bins k of real numbers: sum of x[n] * w[n] * e^(-2 pi i k n / length).
+std::vector<double> Spectrum(const std::vector<float>& x, const std::vector<float>& w,
+                             size_t length, size_t bins) {
+  std::vector<double> spectrum;
+  for (size_t k = 0; k < bins; ++k) {
+    std::complex<double> sum;
+    for (size_t n = 0; n < x.size() && n < length; ++n) {
+      const double angle = -2 * std::numbers::pi * static_cast<double>(k * n) /
+                           static_cast<double>(length);
+      sum += double{x[n]} * double{w[n]} * std::polar(1.0, angle);
+    }
+    spectrum.insert(spectrum.end(), {sum.real(), sum.imag()});
+  }
+  return spectrum;
+}
+
+void ExpectNear(const std::vector<double>& got, const std::vector<double>& expected) {
+  ASSERT_EQ(got.size(), expected.size());
+  for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], expected[i], 1e-5) << i;
+}
+
+TEST(ImportWindowTest, FourierTransformsAreProducts) {
+  const std::vector<float> x = {1, -2, 3, 0.5f, 0, 7}, ones(8, 1);
+  const auto transform = [&](int64_t length, const Attributes& attributes) {
+    OnnxBuilder builder(20);
+    builder.Input("x", {1, 6, 1}).Int64s("length", {length}).Int64s("axis", {1}).Output("y");
+    builder.Node("DFT", {"x", "length", "axis"}, {"y"}, attributes);
+    for (auto& tensor : *builder.graph().mutable_initializer()) tensor.clear_dims();
+    return Answer(builder, {Floats({1, 6, 1}, x)});
+  };
+  ExpectNear(transform(6, {}), Spectrum(x, ones, 6, 6));
+  ExpectNear(transform(8, {{"onesided", int64_t{1}}}), Spectrum(x, ones, 8, 5));
+  ExpectNear(transform(4, {}), Spectrum(x, ones, 4, 4));
+  OnnxBuilder both(17);
+  both.Input("x", {-1, 6, 2, 2}).Output("y").Node("DFT", {"x"}, {"s"});
+  both.Node("DFT", {"s"}, {"y"}, {{"inverse", int64_t{1}}, {"axis", int64_t{1}}});
+  std::vector<float> numbers;
+  for (int i = 0; i < 24; ++i) numbers.push_back(static_cast<float>(i * i % 7));
+  ExpectNear(Answer(both, {Floats({1, 6, 2, 2}, numbers)}), {numbers.begin(), numbers.end()});
+  OnnxBuilder open(17);
+  open.Input("x", {1, -1, 1}).Output("y").Node("DFT", {"x"}, {"y"});
+  EXPECT_EQ(open.Import().status().code(), StatusCode::kUnsupported);
+}
+
+TEST(ImportWindowTest, ShortTimeFourierTransformsAreConvolutions) {
+  const std::vector<float> x = {1, -2, 3, 0.5f, 0, 7, -1, 2}, window = {0.5f, 1, 1, 0.25f};
+  OnnxBuilder builder(17);
+  builder.Input("x", {1, -1, 1}).Int64s("step", {2}).Weight("w", {4}, window).Output("y");
+  builder.Node("STFT", {"x", "step", "w"}, {"y"});
+  builder.graph().mutable_initializer(0)->clear_dims();
+  EXPECT_EQ(Ops(builder.Import()), "Reshape Conv Transpose Reshape");
+  std::vector<double> expected;
+  for (const size_t at : {0, 2, 4}) {
+    const auto first = x.begin() + static_cast<std::ptrdiff_t>(at);
+    const std::vector<double> frame = Spectrum({first, first + 4}, window, 4, 3);
+    expected.insert(expected.end(), frame.begin(), frame.end());
+  }
+  ExpectNear(Answer(builder, {Floats({1, 8, 1}, x)}), expected);
+}
+
+TEST(ImportWindowTest, WindowsOfKnownSizeAreConstants) {
+  OnnxBuilder builder(17);
+  builder.Input("x", {4}).Int64s("size", {4}).Output("y");
+  builder.graph().mutable_initializer(0)->clear_dims();
+  builder.Node("HannWindow", {"size"}, {"w"}).Node("Mul", {"x", "w"}, {"y"});
+  EXPECT_EQ(Ops(builder.Import()), "Binary");
+  ExpectNear(Answer(builder, {Floats({4}, {1, 1, 1, 1})}), {0, 0.5, 1, 0.5});
 }
 
 }  // namespace
