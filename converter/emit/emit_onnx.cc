@@ -168,13 +168,20 @@ NodeProto Emitter::WithWeights(const NodeProto& node, const Node& folded, bool w
   return changed;
 }
 
-// A node that is no linear operator, with the constants it has now.
+// A node that is no linear operator, with the constants it has now. A recurrent one may have a bias
+// that it had not.
 NodeProto Emitter::WithConstants(const NodeProto& node, const Node& folded) {
   NodeProto changed = node;
-  for (int i = 0; i < node.input_size(); ++i) {
-    const Tensor* constant = graph_.ConstantOf(folded.input(static_cast<size_t>(i)));
+  const bool grows = folded.As<fb::RecurrentT>() != nullptr;
+  for (size_t i = 0; i < folded.inputs.size(); ++i) {
+    const Tensor* constant = graph_.ConstantOf(folded.inputs[i]);
     if (constant == nullptr || !kernels::IsFloat(constant->element())) continue;
-    changed.set_input(i, Constant(node.input(i) + "_folded", *constant, node.input(i)));
+    const int at = static_cast<int>(i);
+    const bool had = at < node.input_size() && !node.input(at).empty();
+    if (!had && !grows) continue;
+    while (changed.input_size() <= at) changed.add_input("");
+    const std::string wish = had ? node.input(at) : node.input(1) + "_bias";
+    changed.set_input(at, Constant(wish + "_folded", *constant, had ? wish : node.input(1)));
   }
   return changed;
 }

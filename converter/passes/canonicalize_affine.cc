@@ -134,6 +134,10 @@ int AxisOfReader(const Graph& graph, const Uses& uses, ValueId y) {
   if (node.inputs[0] == y && HasConstantWeights(graph, node)) {
     return node.As<fb::MatMulT>() != nullptr ? TypeOf(graph, y).rank() - 1 : 1;
   }
+  if (node.inputs[0] == y && node.As<fb::RecurrentT>() != nullptr &&
+      graph.ConstantOf(node.input(1)) != nullptr) {
+    return 2;
+  }
   if (const auto* scale_shift = node.As<fb::ScaleShiftT>()) {
     return static_cast<int>(scale_shift->axis);
   }

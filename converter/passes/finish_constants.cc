@@ -11,6 +11,13 @@
 #include "converter/passes/rewrite.h"
 
 namespace pleat::converter {
+namespace {
+
+bool HasTapBias(const Node& node) {
+  return node.As<fb::ConvT>() != nullptr || node.As<fb::ConvTransposeT>() != nullptr;
+}
+
+}  // namespace
 
 Status RoundConstants(Graph& graph) {
   std::unordered_map<ValueId, ValueId> rounded;
@@ -20,10 +27,11 @@ Status RoundConstants(Graph& graph) {
                        node.As<fb::ScaleShiftT>() != nullptr ||
                        node.As<fb::BinaryT>() != nullptr || node.As<fb::ConcatT>() != nullptr ||
                        node.As<fb::GatherT>() != nullptr || node.As<fb::LayerNormT>() != nullptr ||
+                       node.As<fb::RecurrentT>() != nullptr ||
                        node.As<fb::InstanceNormT>() != nullptr;
     if (!folds || TypeOf(graph, node.outputs[0]).element != ElementType::kFloat32) continue;
     for (size_t i = 0; i < node.inputs.size(); ++i) {
-      if (node.As<fb::MatMulT>() == nullptr && i == TapBiasPosition(node)) continue;
+      if (HasTapBias(node) && i == TapBiasPosition(node)) continue;
       const Tensor* constant = graph.ConstantOf(node.inputs[i]);
       if (constant == nullptr || constant->element() != ElementType::kFloat64) continue;
       auto [place, added] = rounded.emplace(node.inputs[i], kNoValue);

@@ -80,6 +80,12 @@ std::optional<WeightMap> MapWeights(const Graph& graph, const Node& node) {
     return map;
   }
   if (shape.size() < 3) return std::nullopt;
+  if (node.As<fb::RecurrentT>() != nullptr) {
+    map.kind = WeightMap::Kind::kMatMulTransposed;
+    map.inputs = shape[2];
+    map.outputs = shape[0] * shape[1];
+    return map;
+  }
   for (size_t i = 2; i < shape.size(); ++i) map.taps *= shape[i];
   if (const auto* conv = node.As<fb::ConvT>()) {
     if (conv->weight_layout != 0) return std::nullopt;
@@ -195,6 +201,22 @@ BiasOrRefusal ReadBias(const Graph& graph, const Node& node, size_t channels) {
   return {std::move(bias), std::nullopt};
 }
 
+BiasOrRefusal ReadGateBias(const Graph& graph, const Node& node, const WeightMap& map) {
+  const Shape& weights = TypeOf(graph, node.inputs[1]).shape;
+  Bias bias{.numbers = std::vector<double>(static_cast<size_t>(2 * map.outputs), 0),
+            .shape = {weights[0], 2 * weights[1]}};
+  if (node.input(3) == kNoValue) return {std::move(bias), std::nullopt};
+  const Tensor* old = graph.ConstantOf(node.input(3));
+  if (old == nullptr || old->shape() != bias.shape) {
+    return {{}, Refusal{"WEIGHT_NOT_CONST",
+                        "the bias of '" + NameOf(graph, node) + "' is not constant"}};
+  }
+  bias.numbers = runtime::ToDoubles(*old);
+  return {std::move(bias), std::nullopt};
+}
+
+size_t BiasPosition(const Node& node) { return node.As<fb::RecurrentT>() != nullptr ? 3 : 2; }
+
 size_t TapBiasPosition(const Node& node) { return node.As<fb::ConvT>() != nullptr ? 4 : 3; }
 
 void Apply(Graph& graph, LinearEdit edit) {
@@ -221,10 +243,11 @@ void Apply(Graph& graph, LinearEdit edit) {
     node.inputs[at] = AddDoubles(graph, NameOf(graph, node) + ".tap_bias", *edit.tap_bias, shape);
   }
   if (!edit.bias) return;
-  if (node.inputs.size() < 3) node.inputs.resize(3, kNoValue);
+  const size_t at = BiasPosition(node);
+  if (node.inputs.size() <= at) node.inputs.resize(at + 1, kNoValue);
   const std::string name =
-      node.inputs[2] == kNoValue ? NameOf(graph, node) + ".bias" : name_of(node.inputs[2]);
-  node.inputs[2] = AddDoubles(graph, name, edit.bias->numbers, edit.bias->shape);
+      node.inputs[at] == kNoValue ? NameOf(graph, node) + ".bias" : name_of(node.inputs[at]);
+  node.inputs[at] = AddDoubles(graph, name, edit.bias->numbers, edit.bias->shape);
   if (auto* product = node.As<fb::MatMulT>()) product->beta = 1;
 }
 

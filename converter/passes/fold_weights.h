@@ -1,4 +1,4 @@
-// The arithmetic of a fold: weights and biases of Conv, ConvTranspose and MatMul under a
+// The arithmetic of a fold: weights and biases of Conv, ConvTranspose, MatMul and Recurrent under a
 // per-channel function of their result or their input, all in double.
 #ifndef PLEAT_CONVERTER_PASSES_FOLD_WEIGHTS_H_
 #define PLEAT_CONVERTER_PASSES_FOLD_WEIGHTS_H_
@@ -30,7 +30,8 @@ struct WeightMap {
 };
 
 // The map of a node's constant weights, nothing when they are not constant or not of a shape that
-// has channels (a product with a vector or with a stack of matrices).
+// has channels (a product with a vector or with a stack of matrices). Of a Recurrent it is that of
+// the weights of its input, whose outputs are the gates of all directions.
 std::optional<WeightMap> MapWeights(const Graph& graph, const Node& node);
 // The same of a product whose constant weights stand on the left.
 std::optional<WeightMap> MapLeftWeights(const Graph& graph, const Node& node);
@@ -63,6 +64,8 @@ struct BiasOrRefusal {
   std::optional<Refusal> refusal;
 };
 BiasOrRefusal ReadBias(const Graph& graph, const Node& node, size_t channels);
+// The same of a Recurrent: all of its bias, [directions, gates of the input and of the state].
+BiasOrRefusal ReadGateBias(const Graph& graph, const Node& node, const WeightMap& map);
 
 // New operands of one node. What stays as it is is left out.
 struct LinearEdit {
@@ -75,6 +78,8 @@ struct LinearEdit {
 // Gives the node constants of its own in float64; a new bias has beta = 1.
 void Apply(Graph& graph, LinearEdit edit);
 
+// Where the node has its bias.
+size_t BiasPosition(const Node& node);
 // Where Conv and ConvTranspose have their tap bias.
 size_t TapBiasPosition(const Node& node);
 
