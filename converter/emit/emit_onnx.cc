@@ -1,9 +1,11 @@
 #include "converter/emit/emit_onnx.h"
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <limits>
 
+#include "converter/emit/fates.h"
 #include "converter/emit/onnx_edit.h"
 #include "converter/emit/shift_map.h"
 #include "converter/import/tensor_proto.h"
@@ -43,46 +45,39 @@ bool IsLinear(const Node& node) {
          node.As<fb::MatMulT>() != nullptr;
 }
 
+bool IsSumWithConstant(const Graph& graph, const Node& node) {
+  const auto* binary = node.As<fb::BinaryT>();
+  return binary != nullptr && binary->kind == fb::BinaryKind::Add &&
+         (graph.ConstantOf(node.inputs[0]) != nullptr ||
+          graph.ConstantOf(node.inputs[1]) != nullptr);
+}
+
 bool IsAffine(const Node& node) { return node.As<fb::ScaleShiftT>() != nullptr; }
-
-// What became of one ONNX node: how many steps it was before folding, how many of those were
-// ScaleShift, and how many of these are left.
-struct Fate {
-  int steps = 0, affine = 0, affine_left = 0;
-  size_t sources = 0;
-};
-using Fates = std::map<std::string, Fate>;
-
-void CountBefore(const Graph& graph, Fates& fates) {
-  for (const Node& node : graph.nodes) {
-    if (node.sources.empty()) continue;
-    Fate& fate = fates[node.sources.front()];
-    ++fate.steps;
-    fate.affine += IsAffine(node) ? 1 : 0;
-    fate.sources = std::max(fate.sources, node.sources.size());
-  }
-}
-
-void CountAfter(const Graph& graph, Fates& fates) {
-  for (const Node& node : graph.nodes) {
-    if (!node.sources.empty() && IsAffine(node)) ++fates[node.sources.front()].affine_left;
-  }
-}
 
 class Emitter {
  public:
-  Emitter(ModelProto& model, const Graph& graph)
+  Emitter(ModelProto& model, const Graph& graph, const Fates& fates)
       : source_(*model.mutable_graph()),
         graph_(graph),
+        fates_(fates),
         edit_(source_, model.ir_version()),
-        opset_(OpsetOf(model)) {}
+        opset_(OpsetOf(model)) {
+    for (int i = 0; i < source_.node_size(); ++i) {
+      for (const std::string& output : source_.node(i).output()) makers_[output] = i;
+    }
+  }
 
-  Status Run(const Fates& fates);
+  Status Run();
 
  private:
   Result<int> Place(const std::string& mark, bool whole) const;
   Status Drop(int index);
+  Status DropFolded();
+  void DropTerms();
+  bool Vanishes(const std::string& name) const;
+  std::vector<std::string> Variables(const NodeProto& node) const;
   Status Rewrite(int index, const Node& node);
+  NodeProto WithWindow(const NodeProto& node, const Node& folded) const;
   NodeProto WithWeights(const NodeProto& node, const Node& folded, bool with_bias);
   NodeProto WithConstants(const NodeProto& node, const Node& folded);
   // A constant of the folded graph in the type in which the source stores `like`.
@@ -93,8 +88,10 @@ class Emitter {
 
   onnx::GraphProto& source_;
   const Graph& graph_;
+  const Fates& fates_;
   OnnxEdit edit_;
   int64_t opset_;
+  std::map<std::string, int> makers_;  // of tensors, by index
 };
 
 Result<int> Emitter::Place(const std::string& mark, bool whole) const {
@@ -112,16 +109,18 @@ Result<int> Emitter::Place(const std::string& mark, bool whole) const {
 // The input that is not known before a run.
 Result<std::string> Emitter::OnlyVariable(const NodeProto& node) const {
   if (node.op_type() == "BatchNormalization") return node.input(0);
-  std::string found;
+  const std::vector<std::string> found = Variables(node);
+  if (found.size() < 2) return found.empty() ? "" : found[0];
+  return Unsupported(node.op_type() + " " + Quoted(node.output(0)) + ": " + Quoted(found[0]) +
+                     " and " + Quoted(found[1]) + " are both known only at run time");
+}
+
+std::vector<std::string> Emitter::Variables(const NodeProto& node) const {
+  std::vector<std::string> variables;
   for (const std::string& input : node.input()) {
-    if (edit_.IsConstant(input)) continue;
-    if (!found.empty()) {
-      return Unsupported(node.op_type() + " " + Quoted(node.output(0)) + ": " + Quoted(found) +
-                         " and " + Quoted(input) + " are both known only at run time");
-    }
-    found = input;
+    if (!input.empty() && !edit_.IsConstant(input)) variables.push_back(input);
   }
-  return found;
+  return variables;
 }
 
 Status Emitter::Drop(int index) {
@@ -140,6 +139,24 @@ std::string Emitter::Constant(const std::string& wish, const Tensor& tensor,
     if (type.ok() && kernels::IsFloat(*type)) element = *type;
   }
   return edit_.AddInitializer(wish, runtime::Cast(tensor, element));
+}
+
+// The attributes of the convolution that a convolution and what it took have become.
+NodeProto Emitter::WithWindow(const NodeProto& node, const Node& folded) const {
+  NodeProto changed = node;
+  if (!fates_.Takes(folded.sources.front())) return changed;
+  const fb::WindowT& window = *folded.As<fb::ConvT>()->window;
+  auto& attributes = *changed.mutable_attribute();
+  attributes.erase(std::remove_if(attributes.begin(), attributes.end(),
+                                  [](const onnx::AttributeProto& attribute) {
+                                    return attribute.name() == "auto_pad";
+                                  }),
+                   attributes.end());
+  SetInts(changed, "kernel_shape", window.kernel);
+  SetInts(changed, "pads", window.pads);
+  SetInts(changed, "dilations", window.dilations);
+  changed.set_input(0, graph_.values[static_cast<size_t>(folded.inputs[0])].name);
+  return changed;
 }
 
 NodeProto Emitter::WithWeights(const NodeProto& node, const Node& folded, bool with_bias) {
@@ -222,7 +239,7 @@ std::vector<NodeProto> Emitter::MulAdd(const NodeProto& node, const std::string&
 // The convolution, and behind it the sum with what its taps add at each place: a constant where the
 // image's size is known, else the convolution of an image of ones.
 Status Emitter::AddShifts(int index, const Node& folded, const Tensor& tap_bias) {
-  const NodeProto& node = source_.node(index);
+  const NodeProto node = WithWindow(source_.node(index), folded);
   const std::string& y = node.output(0);
   NodeProto conv = WithWeights(node, folded, /*with_bias=*/true);
   conv.set_output(0, edit_.FreshName(y + "_product"));
@@ -266,7 +283,7 @@ Status Emitter::Rewrite(int index, const Node& folded) {
   }
   const Tensor* bias = graph_.ConstantOf(folded.input(2));
   if (node.op_type() != "MatMul" || bias == nullptr) {
-    edit_.Replace(index, {WithWeights(node, folded, /*with_bias=*/true)});
+    edit_.Replace(index, {WithWeights(WithWindow(node, folded), folded, /*with_bias=*/true)});
     return Status::Ok();
   }
   NodeProto product = WithWeights(node, folded, /*with_bias=*/false);
@@ -278,20 +295,81 @@ Status Emitter::Rewrite(int index, const Node& folded) {
   return Status::Ok();
 }
 
-Status Emitter::Run(const Fates& fates) {
-  for (const auto& [mark, fate] : fates) {
-    if (fate.affine_left == fate.affine) continue;
+// Whether a tensor is, or follows from, nothing but terms that are parts of a convolution now.
+bool Emitter::Vanishes(const std::string& name) const {
+  if (!fates_.AnyTaken()) return false;
+  const auto maker = makers_.find(name);
+  if (maker == makers_.end()) return false;
+  const std::string mark = MarkOf(maker->second);
+  if (fates_.Taken(mark)) return true;
+  const Fates::Fate* fate = fates_.Find(mark);
+  const NodeProto& node = source_.node(maker->second);
+  const bool sum = node.op_type() == "Add" || node.op_type() == "Sum";
+  const bool gone = fate != nullptr && fate->left == 0;
+  if (!gone && !sum) return false;
+  const std::vector<std::string> terms = node.op_type() == "BatchNormalization"
+                                             ? std::vector<std::string>{node.input(0)}
+                                             : Variables(node);
+  if (terms.empty() || (terms.size() > 1 && !sum)) return false;
+  return std::all_of(terms.begin(), terms.end(),
+                     [this](const std::string& term) { return Vanishes(term); });
+}
+
+// Affine steps that are parts of others now.
+Status Emitter::DropFolded() {
+  for (const auto& [mark, fate] : fates_.all()) {
+    if (fates_.Taken(mark)) continue;
+    if (fate.affine_left == fate.affine) {
+      // Canonical only since convolutions were merged.
+      const int index = fate.left == 0 && fate.steps == 1 ? IndexOf(mark) : -1;
+      if (index < 0) continue;
+      const std::vector<std::string> variables = Variables(source_.node(index));
+      if (variables.size() != 1 || source_.node(index).output_size() != 1) continue;
+      if (!Vanishes(variables[0])) edit_.Alias(source_.node(index).output(0), variables[0]);
+      continue;
+    }
     const bool whole = fate.affine_left == 0 && fate.steps == fate.affine;
     PLEAT_ASSIGN_OR_RETURN(const int index, Place(mark, whole));
-    PLEAT_RETURN_IF_ERROR(Drop(index));
+    if (!Vanishes(source_.node(index).output(0))) PLEAT_RETURN_IF_ERROR(Drop(index));
   }
+  return Status::Ok();
+}
+
+// Sums go without the terms that are parts of a convolution now.
+void Emitter::DropTerms() {
+  for (int i = 0; fates_.AnyTaken() && i < source_.node_size(); ++i) {
+    const NodeProto& node = source_.node(i);
+    if (node.op_type() != "Add" && node.op_type() != "Sum") continue;
+    std::vector<std::string> left;
+    for (const std::string& term : node.input()) {
+      if (!Vanishes(term)) left.push_back(term);
+    }
+    if (left.empty() || static_cast<int>(left.size()) == node.input_size()) continue;
+    if (left.size() == 1) {
+      edit_.Alias(node.output(0), left[0]);
+      continue;
+    }
+    NodeProto sum = node;
+    sum.clear_input();
+    for (const std::string& term : left) sum.add_input(term);
+    edit_.Replace(i, {sum});
+  }
+}
+
+Status Emitter::Run() {
+  PLEAT_RETURN_IF_ERROR(DropFolded());
+  DropTerms();
   for (const Node& node : graph_.nodes) {
     if (node.sources.empty()) continue;
-    const auto found = fates.find(node.sources.front());
-    if (found == fates.end() || node.sources.size() <= found->second.sources) continue;
-    const Fate& fate = found->second;
-    const bool whole = fate.steps == 1 && (IsLinear(node) || IsAffine(node) || fate.sources == 1);
-    PLEAT_ASSIGN_OR_RETURN(const int index, Place(found->first, whole));
+    const std::string& mark = node.sources.front();
+    const Fates::Fate* fate = fates_.Find(mark);
+    if (fate == nullptr || node.sources.size() <= fate->sources) continue;
+    if (fates_.AnyTaken() && IsSumWithConstant(graph_, node)) {
+      return Unsupported("a sum with a constant changes whose terms are merged");
+    }
+    const bool whole =
+        fate->steps == 1 && (IsLinear(node) || IsAffine(node) || fate->sources == 1);
+    PLEAT_ASSIGN_OR_RETURN(const int index, Place(mark, whole));
     PLEAT_RETURN_IF_ERROR(Rewrite(index, node));
   }
   edit_.Finish();
@@ -348,9 +426,7 @@ Status TakeExternalDataIn(const std::string& folder, onnx::GraphProto& graph) {
   return Status::Ok();
 }
 
-}  // namespace
-
-Result<std::string> EmitOnnx(std::span<const std::byte> bytes, const ConvertOptions& options) {
+Result<std::string> Write(std::span<const std::byte> bytes, const ConvertOptions& options) {
   PLEAT_ASSIGN_OR_RETURN(const auto model, ReadOnnx(bytes));
   const int64_t opset = OpsetOf(*model);
   if (opset < kOldestOpset) {
@@ -363,16 +439,16 @@ Result<std::string> EmitOnnx(std::span<const std::byte> bytes, const ConvertOpti
   }
   Fates fates;
   ConvertOptions staged = options;
-  staged.stop_after = "round_constants";
-  staged.merge = false;
+  staged.stop_after = "fold_forward";
   staged.on_stage = [&](const std::string& stage, const Graph& graph) {
-    if (stage == "canonicalize_affine") CountBefore(graph, fates);
-    if (stage == "fold_forward") CountAfter(graph, fates);
+    if (stage == "canonicalize_affine") fates.Before(graph);
+    if (stage == "fold_backward") fates.BeforeMerging(graph);
+    if (stage == "fold_forward") fates.After(graph);
   };
   const std::string text = marked.SerializeAsString();
   marked.Clear();
   PLEAT_ASSIGN_OR_RETURN(const Graph graph, ConvertOnnx(std::as_bytes(std::span(text)), staged));
-  if (options.fold) PLEAT_RETURN_IF_ERROR(Emitter(*model, graph).Run(fates));
+  if (options.fold) PLEAT_RETURN_IF_ERROR(Emitter(*model, graph, fates).Run());
   if (!options.input_shapes.empty()) StateShapes(graph, *model->mutable_graph());
   PLEAT_RETURN_IF_ERROR(TakeExternalDataIn(options.folder, *model->mutable_graph()));
   if (options.training == TrainingMode::kFreeze) {
@@ -384,6 +460,18 @@ Result<std::string> EmitOnnx(std::span<const std::byte> bytes, const ConvertOpti
     return runtime::LimitExceeded("the folded model is beyond the 2 GiB that one ONNX file holds");
   }
   return result;
+}
+
+}  // namespace
+
+Result<std::string> EmitOnnx(std::span<const std::byte> bytes, const ConvertOptions& options) {
+  Result<std::string> merged = Write(bytes, options);
+  const bool refused = merged.status().code() == runtime::StatusCode::kUnsupported;
+  if (!refused || !options.merge) return merged;
+  // Perhaps it is the merging alone that has no form.
+  ConvertOptions apart = options;
+  apart.merge = false;
+  return Write(bytes, apart);
 }
 
 Result<std::string> EmitOnnxFile(const std::string& path, ConvertOptions options) {

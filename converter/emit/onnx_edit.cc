@@ -68,6 +68,19 @@ onnx::TensorProto ProtoOfTensor(const std::string& name, const runtime::Tensor& 
   return proto;
 }
 
+void SetInts(NodeProto& node, const std::string& name, const std::vector<int64_t>& values) {
+  for (auto& attribute : *node.mutable_attribute()) {
+    if (attribute.name() != name) continue;
+    attribute.clear_ints();
+    for (int64_t value : values) attribute.add_ints(value);
+    return;
+  }
+  auto* attribute = node.add_attribute();
+  attribute->set_name(name);
+  attribute->set_type(onnx::AttributeProto::INTS);
+  for (int64_t value : values) attribute->add_ints(value);
+}
+
 OnnxEdit::OnnxEdit(GraphProto& graph, int64_t ir_version) : graph_(graph), ir_version_(ir_version) {
   std::unordered_set<std::string> given;
   for (const auto& input : graph.input()) given.insert(input.name());

@@ -51,6 +51,9 @@ class OnnxEdit {
 // The tensor as ONNX stores it, in raw form.
 onnx::TensorProto ProtoOfTensor(const std::string& name, const runtime::Tensor& tensor);
 
+// Gives the node an attribute of integers, in place of one it may have.
+void SetInts(onnx::NodeProto& node, const std::string& name, const std::vector<int64_t>& values);
+
 }  // namespace pleat::converter
 
 #endif  // PLEAT_CONVERTER_EMIT_ONNX_EDIT_H_

@@ -26,20 +26,6 @@ NodeProto MakeNode(const std::string& op, const std::vector<std::string>& inputs
   node.add_output(output);
   return node;
 }
-
-void SetInts(NodeProto& node, const std::string& name, const std::vector<int64_t>& values) {
-  for (auto& attribute : *node.mutable_attribute()) {
-    if (attribute.name() != name) continue;
-    attribute.clear_ints();
-    for (int64_t value : values) attribute.add_ints(value);
-    return;
-  }
-  auto* attribute = node.add_attribute();
-  attribute->set_name(name);
-  attribute->set_type(onnx::AttributeProto::INTS);
-  for (int64_t value : values) attribute->add_ints(value);
-}
-
 }  // namespace
 
 const Tensor* TapBiasOf(const Graph& graph, const Node& node) {

@@ -413,6 +413,12 @@ bool BackwardFold::Through(const Node& node, ValueId output, const Affine& affin
   return false;
 }
 
+std::vector<size_t> BackwardFold::changed_affine() const {
+  std::vector<size_t> nodes;
+  for (const AffineEdit& edit : affine_) nodes.push_back(edit.node);
+  return nodes;
+}
+
 void BackwardFold::Commit(Graph& graph, Uses& uses, BatchNorms& norms, const Node& source) {
   std::string into;
   const auto absorb = [&](size_t index, bool named) {

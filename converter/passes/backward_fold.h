@@ -22,6 +22,8 @@ class BackwardFold {
   void Commit(Graph& graph, Uses& uses, BatchNorms& norms, const Node& source);
 
   const Refusal& refusal() const { return refusal_; }
+  // The ScaleShift nodes that Commit changed, which may fold on now.
+  std::vector<size_t> changed_affine() const;
 
  private:
   // Steps within one another, so that the stack holds them, and all that are tried.

@@ -16,18 +16,22 @@
 namespace pleat::converter {
 namespace {
 
-void FoldOne(Graph& graph, Uses& uses, BatchNorms& norms, size_t index) {
+// Folds a ScaleShift, and then those that took it, which may be in range now.
+void FoldOne(Graph& graph, Uses& uses, BatchNorms& norms, size_t index, bool again = false) {
   Node& node = graph.nodes[index];
   const ValueId input = node.inputs[0];
   const Affine affine = AffineOf(graph, node);
   if (!affine.IsFinite()) {
     size_t c = 0;
     while (std::isfinite(affine.scale[c]) && std::isfinite(affine.shift[c])) ++c;
-    return norms.Keep(node, {"BN_BAD_VARIANCE", "channel " + std::to_string(c) +
-                                                     ": its scale or shift is not finite"});
+    return norms.Keep(node, {"BN_BAD_VARIANCE",
+                             "channel " + std::to_string(c) + ": its scale or shift is not finite"});
   }
   BackwardFold fold(graph, uses);
-  if (!fold.Absorb(input, affine)) return norms.Keep(node, fold.refusal());
+  if (!fold.Absorb(input, affine)) {
+    if (!again) norms.Keep(node, fold.refusal());
+    return;
+  }
   fold.Commit(graph, uses, norms, node);
   const auto at = static_cast<size_t>(uses.Maker(input));
   Node& maker = graph.nodes[at];
@@ -36,6 +40,10 @@ void FoldOne(Graph& graph, Uses& uses, BatchNorms& norms, size_t index) {
   std::replace(maker.outputs.begin(), maker.outputs.end(), input, node.outputs[0]);
   uses.Learn(graph, at);
   Empty(node);
+  for (const size_t changed : fold.changed_affine()) {
+    if (graph.nodes[changed].As<fb::ScaleShiftT>() == nullptr) continue;
+    FoldOne(graph, uses, norms, changed, /*again=*/true);
+  }
 }
 
 }  // namespace

@@ -35,6 +35,8 @@ Status FoldBackward(Graph& graph);
 Status MergeConvolutions(Graph& graph);
 // ScaleShift goes into the linear operators that read it.
 Status FoldForward(Graph& graph);
+// Channels that are constant are left out, and added where they are read.
+Status DropDeadChannels(Graph& graph);
 
 // Conv and MatMul add the other operand of the sum that follows.
 Status FuseResidual(Graph& graph);

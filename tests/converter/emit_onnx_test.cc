@@ -275,6 +275,74 @@ TEST(EmitOnnxTest, OldFilesListWeightsAsInputs) {
   EXPECT_EQ(names, "x w_folded a_bias_folded ");
 }
 
+// RepVGG's block: kernels of 3 and 1 and the image itself, each with a batch norm, are one Conv.
+TEST(EmitOnnxTest, ConvolutionsThatAreAddedUpBecomeOne) {
+  const std::vector<int64_t> ones(4, 1);
+  for (const bool known : {true, false}) {
+    OnnxBuilder builder;
+    const int64_t size = known ? 4 : -1;
+    builder.Input("x", {1, 4, size, size}).Output("y");
+    AddWeight(builder, "w1", {4, 4, 1, 1});
+    AddWeight(builder, "w3", {4, 4, 3, 3});
+    AddNorm(builder, "x", "n", 4);
+    AddNorm(builder.Node("Conv", {"x", "w1"}, {"p"}, {{"auto_pad", std::string("VALID")}}), "p",
+            "pn", 4);
+    AddNorm(builder.Node("Identity", {"x"}, {"i"}).Node("Conv", {"i", "w3"}, {"k"},
+                                                         {{"pads", ones}}), "k", "kn", 4);
+    builder.Node("Add", {"n", "pn"}, {"s"}).Node("Add", {"s", "kn"}, {"t"});
+    AddNorm(builder.Node("Relu", {"t"}, {"r"}), "r", "m", 4);
+    AddWeight(builder, "v3", {4, 4, 3, 3});
+    AddWeight(builder, "v1", {4, 4, 1, 1});
+    builder.Node("Conv", {"m", "v1"}, {"a"}).Node("Conv", {"m", "v3"}, {"b"}, {{"pads", ones}});
+    builder.Node("Sum", {"a", "b"}, {"u"}).Node("Relu", {"u"}, {"y"});
+    const std::string map = known ? "" : "Shape Gather Concat ConstantOfShape Conv ";
+    EXPECT_EQ(OpsAfter(builder, {1, 4, 4, 4}), "Conv Relu " + map + "Conv Add Relu") << known;
+  }
+}
+
+TEST(EmitOnnxTest, OtherTermsStayInTheSum) {
+  const std::vector<int64_t> ones(4, 1);
+  for (const bool sum : {false, true}) {
+    OnnxBuilder builder;
+    builder.Input("x", {1, 4, 4, 4}).Output("y");
+    AddWeight(builder, "w1", {4, 4, 1, 1});
+    AddWeight(builder, "w3", {4, 4, 3, 3});
+    builder.Node("Relu", {"x"}, {"r"});
+    builder.Node("Conv", {"x", "w3"}, {"a"}, {{"pads", ones}}).Node("Conv", {"r", "w1"}, {"b"});
+    AddNorm(builder.Node("Conv", {"x", "w1"}, {"c"}), "c", "n", 4);
+    AddNorm(builder, "x", "d", 4);
+    if (sum) {
+      builder.Node("Sum", {"a", "b", "n", "d", "r"}, {"y"});
+    } else {
+      builder.Node("Add", {"a", "b"}, {"s"}).Node("Add", {"n", "d"}, {"t"});
+      builder.Node("Add", {"s", "t"}, {"u"}).Node("Add", {"u", "r"}, {"y"});
+    }
+    EXPECT_EQ(OpsAfter(builder, {1, 4, 4, 4}),
+              sum ? "Relu Conv Conv Sum" : "Relu Conv Conv Add Add");
+  }
+}
+
+TEST(EmitOnnxTest, RecurrentStepsTakeABias) {
+  for (const bool bias : {true, false}) {
+    OnnxBuilder builder;
+    builder.Input("x", {2, 4, 3}).Output("y");
+    AddWeight(builder, "w", {2, 3, 4});
+    AddWeight(builder, "r", {2, 3, 3});
+    AddWeight(builder, "b", {2, 6});
+    AddNorm(builder.Node("Relu", {"x"}, {"a"}), "a", "n", 4);
+    builder.Node("Transpose", {"n"}, {"t"}, {{"perm", std::vector<int64_t>{2, 0, 1}}});
+    std::vector<std::string> inputs = {"t", "w", "r"};
+    if (bias) inputs.push_back("b");
+    builder.Node("RNN", inputs, {"y"}, {{"hidden_size", int64_t{3}}, {"direction", std::string("bidirectional")}});
+    auto* attribute = builder.last_node().add_attribute();
+    attribute->set_name("activations");
+    attribute->set_type(onnx::AttributeProto::STRINGS);
+    attribute->add_strings("Relu");
+    attribute->add_strings("Relu");
+    EXPECT_EQ(OpsAfter(builder, {2, 4, 3}), "Relu Transpose RNN");
+  }
+}
+
 TEST(EmitOnnxTest, RefusesWhatItCannotWrite) {
   OnnxBuilder old(6);
   old.Input("x", {1, 2}).Output("y").Node("Relu", {"x"}, {"y"});

@@ -36,7 +36,7 @@ TEST(FusePrologue, PreActivationIsAppliedWhereItIsRead) {
       {{.outputs = 12, .kernel = {3, 3}, .pads = {1, 1, 1, 1}}, "FOLDED prologue"},
       {{.kernel = {3, 3}, .strides = {2, 2}, .pads = {1, 1, 1, 1}, .group = 4}, "FOLDED prologue"},
       {{.outputs = 8, .kernel = {3, 3}, .pads = {1, 1, 1, 1}, .group = 8},
-       "KEPT"},
+       "KEPT NO_PROLOGUE"},
   };
   for (const Case& c : cases) {
     Net net;
@@ -60,6 +60,43 @@ TEST(FusePrologue, PreActivationIsAppliedWhereItIsRead) {
   const ValueId pooled = mean.Add(std::move(reduce), {mean.Relu(mean.BatchNorm(x))});
   mean.Output(pooled);
   EXPECT_EQ(Fate(ExpectSameAnswers(mean.graph, 1e-6)), "FOLDED prologue");
+}
+
+// x is read elsewhere; behind the batch norm, views and a product.
+TEST(FusePrologue, ProductsReadThroughViews) {
+  for (const bool transpose_b : {false, true}) {
+    for (int form = 0; form < 5; ++form) {
+      Net net(static_cast<uint64_t>(form) + 1);
+      const ValueId x = net.Input(form == 1 ? Shape{2, 6, 3, 4} : Shape{2, 6, 3});
+      net.Output(x);
+      ValueId read = net.Relu(net.BatchNorm(x));
+      if (form == 1) read = net.Reshape(read, {2, 6, 12});
+      if (form < 4) read = net.Transpose(read, {0, 2, 1});
+      const int64_t inputs = net.ShapeOf(read).back();
+      fb::MatMulT fields;
+      fields.transpose_b = transpose_b;
+      const Shape weights = transpose_b ? Shape{5, inputs} : Shape{inputs, 5};
+      const Shape bias = form == 2 ? Shape{1, 5} : form == 3 ? Shape{3, 1} : Shape{5};
+      const ValueId c = form == 1 ? kNoValue : net.Weights(bias);
+      net.Output(net.Relu(net.MatMul(read, net.Weights(weights), c, std::move(fields))));
+      const Graph folded = ExpectSameAnswers(net.graph);
+      // A bias for each row is none of a convolution; without the transposition, neither axis is
+      // one of channels.
+      EXPECT_EQ(Fate(folded), form < 3 ? "FOLDED prologue" : "KEPT NO_PROLOGUE") << form;
+      EXPECT_EQ(Count<fb::ScaleShiftT>(folded), form < 3 ? 0 : 1);
+    }
+  }
+}
+
+TEST(FusePrologue, SumsAreAddedBehindIt) {
+  Net net;
+  const ValueId x = net.Input({2, 3, 6});
+  net.Output(x);
+  const ValueId read = net.Relu(net.BatchNorm(x, 2));
+  net.Output(net.Binary(Add, net.MatMul(read, net.Weights({6, 6}), net.Weights({6})), x));
+  const Graph folded = ExpectSameAnswers(net.graph);
+  EXPECT_EQ(Fate(folded), "FOLDED prologue");
+  EXPECT_EQ(Count<fb::BinaryT>(folded) + Count<fb::ScaleShiftT>(folded), 0);
 }
 
 TEST(FusePrologue, SeveralReadersShareOnePass) {

@@ -203,6 +203,20 @@ std::vector<Case> Cases() {
          return net.BatchNorm(
              net.Add(fb::PadT{}, {y, net.Int64s({0, 0, 1, 1, 0, 0, 1, 1})}));
        })},
+      {"NO_PROLOGUE", "in front of a window", [] {
+         Net net;
+         const ValueId x = net.Input({2, 4, 5, 5});
+         net.Output(x);
+         net.Output(net.Add(Pool(fb::PoolKind::Max), {net.Relu(net.BatchNorm(x))}));
+         return std::move(net.graph);
+       }},
+      {"NO_PROLOGUE", "in front of a depthwise convolution", [] {
+         Net net;
+         const ValueId x = net.Input({2, 4, 5, 5});
+         net.Output(x);
+         net.Output(net.Conv(net.Relu(net.BatchNorm(x)), {.outputs = 4, .group = 4}));
+         return std::move(net.graph);
+       }},
       {"FOLDING_OFF", "as asked", Behind([](Net& net, ValueId y) { return net.BatchNorm(y); }),
        {.fold = false}},
   };

@@ -160,7 +160,7 @@ std::string CheckForm(const Graph& graph, const Graph& converted) {
     return "interface " + interface(graph) + " became " + interface(converted);
   }
   Graph again = graph, folded = graph;
-  const converter::ConvertOptions folds = {.stop_after = "fold_forward"};
+  const converter::ConvertOptions folds = {.stop_after = "eliminate_identity_folded"};
   if (!converter::RunPasses(again, {}).ok() || !converter::RunPasses(folded, folds).ok()) {
     return "a second conversion fails";
   }

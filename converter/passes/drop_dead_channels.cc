@@ -1,0 +1,225 @@
+// Before: x -> Conv | MatMul (w, b), all w[m] = 0 for some outputs m -> activations, pools -> z,
+//   which Conv | MatMul (v, d) read
+// After:  the same without those outputs, and without v[., m]; what they carry, a[m], is added where
+//   it is read: d' = d + sum of v[., m] * a[m], by tap where the reader pads its image
+// Condition: one group on both sides, constant weights, some output stays, nobody else reads the
+//   values between; a pool keeps a constant as it is.
+// Formula: in double; a is b behind the activations. Exact for every finite x. This is what a batch
+//   norm whose gamma is 0 leaves of a filter.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "converter/passes/batch_norms.h"
+#include "converter/passes/forward_fold.h"
+#include "converter/passes/passes.h"
+#include "kernels/activation.h"
+
+namespace pleat::converter {
+namespace {
+
+constexpr size_t kWeights = 1, kBias = 2;
+
+// The axis of the weights that the operator's outputs, or its inputs, run along.
+size_t AxisOfWeights(const Node& node, bool outputs) {
+  const auto* product = node.As<fb::MatMulT>();
+  if (product == nullptr) return outputs ? 0 : 1;
+  return outputs != product->transpose_b ? 1 : 0;
+}
+
+// Its channels can be taken out one by one.
+bool IsWhole(const Graph& graph, const Node& node) {
+  const auto* conv = node.As<fb::ConvT>();
+  const auto* product = node.As<fb::MatMulT>();
+  if (conv == nullptr && product == nullptr) return false;
+  if (conv != nullptr ? conv->group != 1 : product->transpose_a) return false;
+  return MapWeights(graph, node).has_value();
+}
+
+int ChannelAxis(const Graph& graph, const Node& node, ValueId value) {
+  return node.As<fb::ConvT>() != nullptr ? 1 : TypeOf(graph, value).rank() - 1;
+}
+
+// The number that each channel without weights makes; nothing for the others. Empty when there are
+// none, or nothing else.
+std::vector<std::optional<double>> ConstantChannels(const Graph& graph, const Node& node) {
+  const auto* conv = node.As<fb::ConvT>();
+  const fb::Activation activation =
+      conv != nullptr ? conv->activation : node.As<fb::MatMulT>()->activation;
+  if (!IsNone(activation) || node.input(3) != kNoValue || node.input(4) != kNoValue) return {};
+  const auto map = MapWeights(graph, node);
+  const Tensor* weights = graph.ConstantOf(node.inputs[kWeights]);
+  const auto outputs = static_cast<size_t>(map->outputs);
+  std::vector<char> alive(outputs, 0);
+  const std::vector<double> numbers = runtime::ToDoubles(*weights);
+  for (int64_t i = 0; i < map->count(); ++i) {
+    if (numbers[static_cast<size_t>(i)] != 0) alive[static_cast<size_t>(map->Output(i))] = 1;
+  }
+  const auto living = std::count(alive.begin(), alive.end(), 1);
+  if (living == 0 || living == map->outputs) return {};
+  std::vector<double> bias(outputs, 0);
+  if (node.input(kBias) != kNoValue) {
+    const Tensor* constant = graph.ConstantOf(node.inputs[kBias]);
+    if (constant == nullptr || constant->count() != map->outputs ||
+        constant->shape().back() != map->outputs) {
+      return {};
+    }
+    bias = runtime::ToDoubles(*constant);
+    const auto* product = node.As<fb::MatMulT>();
+    for (double& b : bias) b *= product != nullptr ? static_cast<double>(product->beta) : 1;
+  }
+  std::vector<std::optional<double>> constants(outputs);
+  for (size_t m = 0; m < outputs; ++m) {
+    if (alive[m] == 0) constants[m] = bias[m];
+  }
+  return constants;
+}
+
+bool KeepsConstants(const Node& node) {
+  const auto* pool = node.As<fb::PoolT>();
+  if (pool == nullptr || pool->channels_last || node.outputs.size() > 1) return false;
+  return pool->kind == fb::PoolKind::Max ||
+         (pool->kind == fb::PoolKind::Average && !pool->count_include_pad);
+}
+
+Tensor Kept(const Tensor& tensor, size_t axis, const std::vector<size_t>& kept) {
+  Shape shape = tensor.shape();
+  size_t outer = 1, inner = kernels::ElementSize(tensor.element());
+  for (size_t i = 0; i < axis; ++i) outer *= static_cast<size_t>(shape[i]);
+  for (size_t i = axis + 1; i < shape.size(); ++i) inner *= static_cast<size_t>(shape[i]);
+  const auto before = static_cast<size_t>(shape[axis]);
+  shape[axis] = static_cast<int64_t>(kept.size());
+  Tensor result = Tensor::Make(tensor.element(), shape);
+  const auto* from = static_cast<const std::byte*>(tensor.raw());
+  auto* to = static_cast<std::byte*>(result.mutable_raw());
+  for (size_t o = 0; o < outer; ++o) {
+    for (const size_t channel : kept) {
+      std::memcpy(to, from + (o * before + channel) * inner, inner);
+      to += inner;
+    }
+  }
+  return result;
+}
+
+// One producer of constant channels, and all that has to change with it.
+class Drop {
+ public:
+  Drop(Graph& graph, Uses& uses, const BatchNorms& norms, size_t index)
+      : graph_(graph), uses_(uses), norms_(norms), index_(index) {}
+
+  void Run();
+
+ private:
+  // Follows the constants to `end_`, the value that linear operators alone read.
+  bool Follow(std::vector<std::optional<double>>& constants);
+  bool CarryOn(const std::vector<std::optional<double>>& constants);
+  void Keep(size_t index, size_t operand, size_t axis);
+  void Remark(size_t of);
+
+  Graph& graph_;
+  Uses& uses_;
+  const BatchNorms& norms_;
+  const size_t index_;
+  std::vector<ValueId> between_;
+  ValueId end_ = kNoValue;
+  int axis_ = 1;
+  std::vector<size_t> kept_;
+};
+
+bool Drop::Follow(std::vector<std::optional<double>>& constants) {
+  end_ = graph_.nodes[index_].outputs[0];
+  between_ = {end_};
+  for (int reader = uses_.OnlyReader(end_); reader >= 0; reader = uses_.OnlyReader(end_)) {
+    const Node& node = graph_.nodes[static_cast<size_t>(reader)];
+    const auto* unary = node.As<fb::UnaryT>();
+    if (unary == nullptr && !(axis_ == 1 && KeepsConstants(node))) break;
+    for (auto& constant : constants) {
+      if (unary == nullptr || !constant) continue;
+      const fb::Activation& f = unary->activation;
+      *constant = kernels::ApplyUnary(static_cast<kernels::UnaryKind>(f.kind()), f.a(), f.b(),
+                                      *constant);
+    }
+    end_ = node.outputs[0];
+    between_.push_back(end_);
+  }
+  const std::vector<int>& readers = uses_.Readers(end_);
+  return !readers.empty() && std::all_of(readers.begin(), readers.end(), [&](int reader) {
+    if (reader < 0) return false;
+    const Node& node = graph_.nodes[static_cast<size_t>(reader)];
+    return IsWhole(graph_, node) && node.inputs[0] == end_ &&
+           std::count(node.inputs.begin(), node.inputs.end(), end_) == 1 &&
+           ChannelAxis(graph_, node, end_) == axis_;
+  });
+}
+
+bool Drop::CarryOn(const std::vector<std::optional<double>>& constants) {
+  Affine carried{.axis = axis_};
+  for (const auto& constant : constants) {
+    carried.scale.push_back(1);
+    carried.shift.push_back(constant.value_or(0));
+  }
+  if (!carried.IsFinite()) return false;
+  if (carried.IsScaleOnly()) return true;
+  ForwardFold fold(graph_, uses_);
+  if (!fold.Absorb(end_, carried)) return false;
+  fold.CommitSilently(graph_, uses_);
+  return true;
+}
+
+void Drop::Keep(size_t index, size_t operand, size_t axis) {
+  ValueId& id = graph_.nodes[index].inputs[operand];
+  const std::string name = graph_.values[static_cast<size_t>(id)].name;
+  uses_.Forget(graph_, index);
+  id = graph_.AddConstant(name, Kept(*graph_.ConstantOf(id), axis, kept_));
+  uses_.Learn(graph_, index);
+}
+
+void Drop::Remark(size_t of) {
+  const Node& node = graph_.nodes[index_];
+  const std::string name = NameOf(graph_, node);
+  for (fb::BatchNormT* entry : norms_.Of(node)) {
+    if (entry->status != fb::FoldStatus::Folded || entry->into != name) continue;
+    entry->detail = std::to_string(of - kept_.size()) + " of " + std::to_string(of) +
+                    " channels are constant and left out";
+  }
+}
+
+void Drop::Run() {
+  auto constants = ConstantChannels(graph_, graph_.nodes[index_]);
+  if (constants.empty()) return;
+  axis_ = ChannelAxis(graph_, graph_.nodes[index_], graph_.nodes[index_].outputs[0]);
+  if (axis_ < 1 || !Follow(constants) || !CarryOn(constants)) return;
+  for (size_t m = 0; m < constants.size(); ++m) {
+    if (!constants[m]) kept_.push_back(m);
+  }
+  const Node& node = graph_.nodes[index_];
+  Keep(index_, kWeights, AxisOfWeights(node, /*outputs=*/true));
+  if (node.input(kBias) != kNoValue) {
+    Keep(index_, kBias, graph_.ConstantOf(node.inputs[kBias])->shape().size() - 1);
+  }
+  const std::vector<int> readers = uses_.Readers(end_);
+  for (const int reader : readers) {
+    const auto at = static_cast<size_t>(reader);
+    Keep(at, kWeights, AxisOfWeights(graph_.nodes[at], /*outputs=*/false));
+  }
+  // Another value than the source's of that name.
+  for (const ValueId id : between_) {
+    runtime::Value& value = graph_.values[static_cast<size_t>(id)];
+    value.type.shape[static_cast<size_t>(axis_)] = static_cast<int64_t>(kept_.size());
+    value.name += ".kept";
+  }
+  Remark(constants.size());
+}
+
+}  // namespace
+
+Status DropDeadChannels(Graph& graph) {
+  Uses uses(graph);
+  const BatchNorms norms(graph);
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    if (IsWhole(graph, graph.nodes[i])) Drop(graph, uses, norms, i).Run();
+  }
+  return Status::Ok();
+}
+
+}  // namespace pleat::converter

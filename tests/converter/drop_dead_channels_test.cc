@@ -1,0 +1,115 @@
+// Channels whose batch norm has a scale of 0 are constants: they go, and what they carry is added
+// where they are read. Answers agree to the bit.
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "tests/converter/passes_support.h"
+
+namespace pleat::tests {
+namespace {
+
+using kernels::UnaryKind;
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+// The shapes of the weights of every Conv and MatMul, before they are packed.
+std::vector<Shape> WeightShapes(const Graph& graph) {
+  Graph early = graph;
+  converter::ConvertOptions options;
+  options.stop_after = "round_constants";
+  EXPECT_TRUE(converter::RunPasses(early, options).ok());
+  std::vector<Shape> shapes;
+  for (const Node& node : early.nodes) {
+    if (node.As<fb::ConvT>() == nullptr && node.As<fb::MatMulT>() == nullptr) continue;
+    shapes.push_back(early.values[static_cast<size_t>(node.inputs[1])].type.shape);
+  }
+  return shapes;
+}
+
+// Conv -> BatchNorm with channels 1 and 3 off -> activation -> Conv.
+TEST(DropDeadChannels, BetweenConvolutionsWithAnyActivationAndPadding) {
+  for (const UnaryKind kind : {UnaryKind::kIdentity, UnaryKind::kClip, UnaryKind::kAbs}) {
+    for (const int64_t pad : {0, 1}) {
+      Net net;
+      const ValueId x = net.Conv(net.Input({2, 3, 5, 5}), {.outputs = 6, .pads = {1, 1, 1, 1}});
+      const ValueId norm = net.BatchNorm(x, 1, {1, 0, -2, 0, 1, 2}, {3, -4, 5, 6, -1, 0});
+      const ValueId bent = net.Unary(norm, kind, 0, kInfinity);
+      net.Output(net.Conv(bent, {.outputs = 5, .pads = {pad, pad, pad, pad}}));
+      const Graph folded = ExpectSameAnswers(net.graph);
+      EXPECT_EQ(Fate(folded), "FOLDED conv");
+      EXPECT_EQ(folded.batch_norms[0].detail, "2 of 6 channels are constant and left out");
+      EXPECT_EQ(WeightShapes(net.graph), (std::vector<Shape>{{4, 3, 3, 3}, {5, 4, 3, 3}}));
+    }
+  }
+}
+
+TEST(DropDeadChannels, ThroughPoolsAndIntoSeveralReaders) {
+  for (const auto kind : {fb::PoolKind::Max, fb::PoolKind::Average}) {
+    Net net;
+    const ValueId x = net.Conv(net.Input({1, 3, 8, 8}), {.outputs = 4});
+    const ValueId norm = net.BatchNorm(x, 1, {0, 1, 2, 0}, {7, 1, 0, -3});
+    fb::PoolT pool;
+    pool.kind = kind;
+    pool.window = std::make_unique<fb::WindowT>();
+    pool.window->kernel = pool.window->strides = {2, 2};
+    pool.window->pads = {1, 1, 0, 0};
+    const ValueId pooled = net.Add(std::move(pool), {net.Relu(norm)});
+    net.Output(net.Conv(pooled, {.outputs = 3}));
+    net.Output(net.Conv(pooled, {.outputs = 2, .kernel = {1, 1}, .bias = false}));
+    const Graph folded = ExpectSameAnswers(net.graph, kind == fb::PoolKind::Max ? 0 : 1e-6);
+    EXPECT_EQ(WeightShapes(net.graph),
+              (std::vector<Shape>{{2, 3, 3, 3}, {3, 2, 3, 3}, {2, 2, 1, 1}}));
+  }
+}
+
+TEST(DropDeadChannels, BetweenProducts) {
+  for (const bool transpose_b : {false, true}) {
+    Net net;
+    fb::MatMulT fields;
+    fields.transpose_b = transpose_b;
+    const ValueId x = net.MatMul(net.Input({3, 4}), net.Weights({4, 4}), net.Weights({1, 4}));
+    const ValueId norm = net.BatchNorm(x, 1, {2, 0, 1, 1}, {1, 5, -3, 2});
+    const Shape weights = transpose_b ? Shape{2, 4} : Shape{4, 2};
+    net.Output(net.MatMul(net.Relu(norm), net.Weights(weights), kNoValue, std::move(fields)));
+    ExpectSameAnswers(net.graph);
+    EXPECT_EQ(WeightShapes(net.graph),
+              (std::vector<Shape>{{4, 3}, transpose_b ? Shape{2, 3} : Shape{3, 2}}));
+  }
+}
+
+TEST(DropDeadChannels, StayWhereTheyAreSeen) {
+  const std::vector<double> scale = {1, 0, 2, 0}, shift = {1, 5, -3, 2};
+  // As an output, by an operator of groups, by a sum; and when nothing else is there.
+  for (int form = 0; form < 4; ++form) {
+    Net net;
+    const ValueId x = net.Conv(net.Input({1, 4, 5, 5}), {.outputs = 4, .kernel = {1, 1}});
+    const ValueId norm =
+        net.Relu(net.BatchNorm(x, 1, form == 3 ? std::vector<double>(4, 0) : scale, shift));
+    if (form == 0) net.Output(norm);
+    ValueId read = norm;
+    if (form == 1) read = net.Conv(norm, {.outputs = 4, .kernel = {1, 1}, .group = 4});
+    if (form == 2) read = net.Binary(fb::BinaryKind::Add, norm, net.Relu(net.Input({1, 4, 5, 5})));
+    net.Output(net.Conv(read, {.kernel = {1, 1}}));
+    ExpectSameAnswers(net.graph);
+    for (const Shape& shape : WeightShapes(net.graph)) EXPECT_EQ(shape[0], 4) << form;
+  }
+}
+
+// A filter that reads nothing but dead channels is dead too.
+TEST(DropDeadChannels, OneAfterTheOther) {
+  Net net;
+  const ValueId x = net.Conv(net.Input({1, 3, 4, 4}), {.outputs = 2, .kernel = {1, 1}});
+  const ValueId norm = net.BatchNorm(x, 1, {0, 1}, {3, 1});
+  fb::ConvT fields;
+  fields.window = std::make_unique<fb::WindowT>();
+  const ValueId weights = net.Constant({2, 2, 1, 1}, {2, 0, 1, 1});
+  const ValueId second = net.Add(std::move(fields), {net.Relu(norm), weights});
+  net.Output(net.Conv(net.Relu(second), {.outputs = 3, .pads = {1, 1, 1, 1}}));
+  ExpectSameAnswers(net.graph);
+  EXPECT_EQ(WeightShapes(net.graph),
+            (std::vector<Shape>{{1, 3, 1, 1}, {1, 1, 1, 1}, {3, 1, 3, 3}}));
+}
+
+}  // namespace
+}  // namespace pleat::tests
