@@ -79,7 +79,7 @@ Result<InputFlag> ParseInputFlag(const Graph& graph, const std::string& flag) {
   }
   const bool bare = flag.find('=') == std::string::npos;
   if (bare && graph.inputs.size() == 1) return InputFlag{0, flag};
-  if (bare && (IsStream(flag) || flag.ends_with(".npz"))) return InputFlag{std::nullopt, flag};
+  if (bare && (flag == "-" || flag.ends_with(".npz"))) return InputFlag{std::nullopt, flag};
   return InvalidArgument("--input " + flag + ": expected NAME=FILE, NAME being one of " +
                          InputNames(graph) +
                          DidYouMean(flag.substr(0, flag.find('=')), NamesOf(graph)));

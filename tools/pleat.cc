@@ -1,5 +1,7 @@
 // The command: parses, runs the verb, turns its Status into one line and an exit code.
+#include <fcntl.h>
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdio>
@@ -83,7 +85,17 @@ std::string UsageMessage(const CLI::App& app, const std::vector<std::string>& wo
   return error.what();
 }
 
+// A stream that the caller closed must not be the number of a file that is opened later, or what is
+// printed would go into that.
+void OpenClosedStreams() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd) std::_Exit(5);
+  }
+}
+
 int Main(int argc, char** argv) {
+  OpenClosedStreams();
+  std::signal(SIGXFSZ, SIG_IGN);  // a file above the limit is an error of the write
   // A failed check of our own has said what is wrong and aborts.
   std::signal(SIGABRT, [](int) { std::_Exit(static_cast<int>(StatusCode::kInternal)); });
   CLI::App app("Converts trained ONNX networks, their batch norms folded away, and runs them.",

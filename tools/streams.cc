@@ -40,7 +40,7 @@ bool CopyAll(int from, int to) {
 
 }  // namespace
 
-bool IsStream(const std::string& path) { return path == "-"; }
+bool IsStream(const std::string& path) { return path == "-" || path == "/dev/stdout"; }
 
 Result<std::string> StdinAsFile() {
   static bool taken = false;
@@ -58,7 +58,7 @@ Result<std::string> StdinAsFile() {
 }
 
 Result<std::string> InputPath(const std::string& path) {
-  if (IsStream(path)) return StdinAsFile();
+  if (path == "-") return StdinAsFile();
   return path;
 }
 

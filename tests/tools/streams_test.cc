@@ -1,7 +1,7 @@
 // "-" for stdin and stdout, colours and progress, as a shell and a terminal see them.
 #include <gtest/gtest.h>
 
-#include "tests/tools/command.h"
+#include "tests/tools/shell.h"
 #include "tools/npy.h"
 #include "tools/npz.h"
 
@@ -9,17 +9,6 @@ namespace pleat::tools {
 namespace {
 
 using runtime::Tensor;
-
-// Runs a script in `folder`; the command is $pleat, its directory of networks $models.
-Outcome Shell(const TempFolder& folder, const std::string& script) {
-  folder.Write("script", "set -euo pipefail; cd '" + folder.path().string() +
-                             "'; pleat='" PLEAT_BINARY "'; models='" PLEAT_SOURCE_DIR
-                             "/models'\n" + script);
-  const int status = std::system(("bash '" + folder / "script" + "' >'" + folder / "out" + "' 2>'" +
-                                  folder / "err" + "' </dev/null").c_str());
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, ReadText(folder / "out"),
-          ReadText(folder / "err")};
-}
 
 TEST(StreamsTest, NetworksGoThroughPipes) {
   const TempFolder folder;
@@ -37,6 +26,25 @@ TEST(StreamsTest, NetworksGoThroughPipes) {
       cat b.pleat | $pleat inspect - --html - | tail -n 1)");
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_EQ(outcome.out, "</body></html>\n");
+}
+
+TEST(StreamsTest, TheFileThatIsStdoutStaysIt) {
+  const TempFolder folder;
+  const Outcome outcome = Shell(folder, R"sh(
+      before=$(readlink /dev/stdout)
+      $pleat convert $models/digits_mlp/model.onnx -o a.pleat -q
+      $pleat convert $models/digits_mlp/model.onnx -o /dev/stdout -q > b.pleat
+      $pleat convert $models/digits_mlp/model.onnx -o /dev/stdout -q | cmp - a.pleat
+      cmp a.pleat b.pleat
+      [ "$before" = "$(readlink /dev/stdout)" ]
+      ls /dev | grep stdout.. && exit 1
+      ln -s a.pleat link; : > a.pleat
+      $pleat convert $models/digits_mlp/model.onnx -o link -q
+      [ -L link ]; cmp a.pleat b.pleat
+      ln -s nowhere dangling
+      if $pleat convert $models/digits_mlp/model.onnx -o dangling -q 2> said; then exit 1; fi
+      [ -L dangling ]; [ ! -e nowhere ])sh");
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
 }
 
 TEST(StreamsTest, TensorsGoThroughPipes) {
