@@ -217,7 +217,7 @@ void AddInspect(CLI::App& app, Command& command) {
                    "pictures; - is stdout. The network is run for a second on random inputs");
   AddSessionFlags(verb, flags->session);
   AddShapeFlag(verb, flags->shapes);
-  for (const char* of_a_run : {"--threads", "--kernels", "--input-shape"}) {
+  for (const char* of_a_run : {"--threads", "--kernels", "--exact", "--input-shape"}) {
     verb->get_option(of_a_run)->needs("--html");
   }
   verb->callback(

@@ -32,6 +32,7 @@ CLI::Option* AddFile(CLI::App* verb, const std::string& name, std::string& path,
 runtime::Session::Options SessionFlags::Options() const {
   runtime::Session::Options options;
   options.threads = threads;
+  options.select.exact = exact;
   if (kernels == "reference") {
     options.select.reference = true;
   } else if (!kernels.empty()) {
@@ -60,6 +61,8 @@ void AddSessionFlags(CLI::App* verb, SessionFlags& flags) {
       ->capture_default_str();
   verb->add_option("--kernels", flags.kernels,
                    "Use only this kernel where it can ('reference': plain loops everywhere)");
+  verb->add_flag("--exact", flags.exact,
+                 "Keep to methods that add up the terms as they stand (no Winograd)");
 }
 
 void AddInputFlags(CLI::App* verb, InputFlags& flags) {

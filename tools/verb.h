@@ -40,9 +40,10 @@ CLI::App* AddVerb(CLI::App& app, Command& command, const std::string& name,
 CLI::Option* AddFile(CLI::App* verb, const std::string& name, std::string& path,
                      const std::string& description);
 
-// --threads and --kernels.
+// --threads, --kernels and --exact.
 struct SessionFlags {
   int threads = 1;
+  bool exact = false;
   std::string kernels;
 
   runtime::Session::Options Options() const;
