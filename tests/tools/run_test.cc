@@ -186,6 +186,18 @@ TEST(BenchTest, ReportsEveryNumber) {
 constexpr const char* kNonZero =
     "/usr/share/libonnx-testdata/data/node/test_nonzero_example/model.onnx";
 
+TEST(BenchTest, ExactForbidsWinograd) {
+  const Outcome outcome = Pleat({"bench", Converted("digits_cnn"), "--exact", "--min-time", "0",
+                                 "--profile", "--explain", "--json"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  std::string refusals;
+  for (const nlohmann::json& step : outcome.Json()["steps"]) {
+    EXPECT_EQ(step["kernel"].get<std::string>().find("winograd"), std::string::npos);
+    refusals += step["refused"].dump();
+  }
+  EXPECT_NE(refusals.find("own terms"), std::string::npos) << refusals;
+}
+
 TEST(BenchTest, ShowsWhatIsLeftToTheRun) {
   const Outcome outcome =
       Pleat({"bench", kNonZero, "--min-time", "0", "--profile", "--explain", "--json"});
