@@ -191,7 +191,8 @@ TEST(BenchTest, ExactForbidsWinograd) {
                                  "--profile", "--explain", "--json"});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   std::string refusals;
-  for (const nlohmann::json& step : outcome.Json()["steps"]) {
+  const nlohmann::json json = outcome.Json();
+  for (const nlohmann::json& step : json["steps"]) {
     EXPECT_EQ(step["kernel"].get<std::string>().find("winograd"), std::string::npos);
     refusals += step["refused"].dump();
   }

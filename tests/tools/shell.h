@@ -13,10 +13,10 @@ inline Outcome Shell(const TempFolder& folder, const std::string& script) {
   folder.Write("script", "set -euo pipefail; cd '" + folder.path().string() +
                              "'; pleat='" PLEAT_BINARY "'; models='" PLEAT_SOURCE_DIR
                              "/models'\n" + script);
-  const int status = std::system(("bash '" + folder / "script" + "' >'" + folder / "out" + "' 2>'" +
-                                  folder / "err" + "' </dev/null").c_str());
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, ReadText(folder / "out"),
-          ReadText(folder / "err")};
+  const int status = std::system(("bash '" + folder / "script" + "' >'" + folder / "stdout" + "' 2>'" +
+                                  folder / "stderr" + "' </dev/null").c_str());
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, ReadText(folder / "stdout"),
+          ReadText(folder / "stderr")};
 }
 
 }  // namespace pleat::tools
