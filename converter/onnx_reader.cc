@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <cstring>
@@ -36,6 +37,7 @@ constexpr Signature kSignatures[] = {
      "ELF",
      "an ELF program"},
     {"\x89PNG", "a PNG picture"},
+    {"\x89PLEAT\r\n", "a Pleat file"},
     {"PK\x03\x04", "a zip archive"},
     {"\x1f\x8b", "gzip data (unpack it first)"},
     {"<!DOCTYPE", "an HTML page"},
@@ -52,9 +54,6 @@ Status CheckLooksLikeOnnx(std::string_view text) {
     if (text.starts_with(signature.start)) {
       return InvalidModel(std::string("not an ONNX model: this is ") + signature.what);
     }
-  }
-  if (text.size() >= 8 && text.substr(4, 4) == "PLT1") {
-    return InvalidModel("not an ONNX model: this is a Pleat file");
   }
   if (text.size() >= 8 && text.substr(4, 4) == "ORTM") {
     return InvalidModel("not an ONNX model: this is ONNX Runtime's own format");
@@ -89,6 +88,14 @@ Status CheckVersions(const onnx::ModelProto& model) {
   }
   if (model.opset_import_size() == 0) return InvalidModel("the model imports no operator set");
   return Status::Ok();
+}
+
+// A network names and describes its nodes in more than 6 bytes a message; what has less is made to
+// fill memory. A million are granted to any file.
+WireLimits LimitsFor(size_t bytes) {
+  WireLimits limits;
+  limits.max_objects = std::min(limits.max_objects, 1'000'000 + static_cast<int64_t>(bytes / 6));
+  return limits;
 }
 
 class File {
@@ -126,7 +133,7 @@ Result<std::unique_ptr<onnx::ModelProto>> ReadOnnx(std::span<const std::byte> by
   if (bytes.size() > static_cast<size_t>(kMaxModelBytes)) {
     return LimitExceeded("the model is larger than 2 GiB; keep its weights as external data");
   }
-  PLEAT_RETURN_IF_ERROR(ScanModelWire(bytes, {}));
+  PLEAT_RETURN_IF_ERROR(ScanModelWire(bytes, LimitsFor(bytes.size())));
   auto model = std::make_unique<onnx::ModelProto>();
   google::protobuf::io::CodedInputStream stream(reinterpret_cast<const uint8_t*>(bytes.data()),
                                                 static_cast<int>(bytes.size()));

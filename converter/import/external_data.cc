@@ -10,6 +10,7 @@
 #include <charconv>
 #include <cstring>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "converter/import/text.h"
@@ -19,8 +20,13 @@ namespace {
 
 using runtime::InvalidModel;
 using runtime::IoError;
+using runtime::LimitExceeded;
 using runtime::Result;
 using runtime::Tensor;
+
+// So often may the bytes of the files be read, in all.
+constexpr uint64_t kMostReads = 4;
+constexpr uint64_t kFreeBytes = uint64_t{16} << 20;
 
 constexpr int kOpenFlags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
 
@@ -112,6 +118,7 @@ Result<ExternalData::OpenFile> ExternalData::Open(const std::string& location) {
   }
   const OpenFile file{fd, static_cast<uint64_t>(info.st_size)};
   files_.emplace(location, file);
+  file_bytes_ += std::min(file.size, uint64_t{1} << 48);
   return file;
 }
 
@@ -120,9 +127,11 @@ Result<Tensor> ExternalData::Read(const onnx::TensorProto& proto, const runtime:
   std::optional<std::string> location;
   uint64_t offset = 0;
   std::optional<uint64_t> length;
+  std::set<std::string> keys;
   for (const auto& entry : proto.external_data()) {
-    const bool repeated = entry.key() == "location" && location.has_value();
-    if (repeated) return InvalidModel("external data names its location twice");
+    if (!keys.insert(entry.key()).second) {
+      return InvalidModel("external data names its " + Quoted(entry.key()) + " twice");
+    }
     if (entry.key() == "location") location = entry.value();
     if (entry.key() == "offset" && !ParseNumber(entry.value(), &offset)) {
       return InvalidModel("external data offset " + Quoted(entry.value()) + " is not a number");
@@ -146,6 +155,11 @@ Result<Tensor> ExternalData::Read(const onnx::TensorProto& proto, const runtime:
                         std::to_string(bytes) + ", " + Quoted(*location) + " has " +
                         std::to_string(file.size));
   }
+  if ((read_bytes_ + bytes) / kMostReads > file_bytes_ + kFreeBytes) {
+    return LimitExceeded("external data is read " + std::to_string(kMostReads) +
+                         " times over: too many tensors name the same bytes");
+  }
+  read_bytes_ += bytes;
   Tensor tensor = Tensor::Make(type.element, type.shape);
   auto* target = static_cast<std::byte*>(tensor.mutable_raw());
   for (size_t done = 0; done < bytes;) {

@@ -22,7 +22,8 @@ class ExternalData {
 
   // A tensor of the (known, checked) type with the bytes that `proto` names. kInvalidModel when
   // location, offset or length is malformed or does not fit the file and the type; kIo when the
-  // file cannot be read.
+  // file cannot be read; kLimitExceeded when tensors read the same bytes over and over, far beyond
+  // what all files hold.
   runtime::Result<runtime::Tensor> Read(const onnx::TensorProto& proto, const runtime::Type& type);
 
  private:
@@ -35,6 +36,8 @@ class ExternalData {
   std::string folder_;
   int folder_fd_ = -1;
   std::map<std::string, OpenFile> files_;
+  uint64_t file_bytes_ = 0;  // of all files
+  uint64_t read_bytes_ = 0;
 };
 
 }  // namespace pleat::converter

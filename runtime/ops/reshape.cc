@@ -1,4 +1,6 @@
 // Reshape: the elements of x under another shape.
+#include <algorithm>
+
 #include "runtime/checked.h"
 #include "runtime/ops/arguments.h"
 
@@ -47,6 +49,9 @@ Result<Type> ReshapedType(const Type& x, const std::vector<int64_t>& shape, bool
       size = x.ranked ? x.shape[d] : kUnknownDim;
     }
     y.shape.push_back(size);
+  }
+  if (allow_zero && inferred >= 0 && std::count(shape.begin(), shape.end(), 0) > 0) {
+    return InvalidModel("shape: beside a size of 0 that stands for itself, -1 could be any");
   }
   if (!x.ranked) return y;
   if (inferred >= 0) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <regex>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -104,6 +105,74 @@ TEST(Architecture, EverySourceIsBuilt) {
         }
       }
       EXPECT_TRUE(named) << file << " is in no CMakeLists.txt";
+    }
+  }
+}
+
+TEST(Architecture, EveryListInAFileIsChecked) {
+  std::string checks;
+  for (const std::string& line : Lines(kRoot / "runtime" / "file_layout.cc")) checks += line + "\n";
+  const std::regex list(R"((\w+):\[\w+\])");
+  int lists = 0;
+  for (const std::string& line : Lines(kRoot / "runtime" / "pleat.fbs")) {
+    std::smatch match;
+    if (!std::regex_search(line, match, list)) continue;
+    ++lists;
+    const std::string call = match[1].str() + "()";
+    EXPECT_NE(checks.find(call), std::string::npos) << match[1] << " is not in file_layout.cc";
+  }
+  EXPECT_GT(lists, 20);
+}
+
+// Every test of a folder's sources as "Suite.Name".
+std::set<std::string> Tests() {
+  std::set<std::string> names;
+  const std::regex test(R"(^TEST(?:_F|_P)?\((\w+), (\w+)\))");
+  for (const fs::path& file : Sources("tests")) {
+    for (const std::string& line : Lines(kRoot / file)) {
+      std::smatch match;
+      if (std::regex_search(line, match, test)) names.insert(match[1].str() + "." + match[2].str());
+    }
+  }
+  return names;
+}
+
+TEST(Architecture, TheCatalogueOfBadInputsIsWholeAndItsTestsExist) {
+  const std::set<std::string> tests = Tests();
+  const std::map<char, int> sizes = {{'A', 18}, {'B', 20}, {'C', 26}, {'D', 36},
+                                     {'E', 26}, {'F', 30}, {'G', 22}};
+  const std::regex entry(R"(^([A-G])(\d+) [^|]+ \| (.+)$)");
+  std::map<char, int> seen;
+  for (const std::string& line : Lines(kRoot / "tests" / "catalogue.txt")) {
+    if (line.empty() || line[0] == '#') continue;
+    std::smatch match;
+    ASSERT_TRUE(std::regex_match(line, match, entry)) << line;
+    const char part = match[1].str()[0];
+    EXPECT_EQ(std::stoi(match[2]), ++seen[part]) << line;
+    if (match[3].str().starts_with("none: ")) continue;
+    std::istringstream names(match[3]);
+    for (std::string name; names >> name;) {
+      EXPECT_TRUE(tests.contains(name)) << line << ": there is no test " << name;
+    }
+  }
+  EXPECT_EQ(seen, sizes);
+}
+
+TEST(Architecture, SizesFromFilesAreAddedUpOnlyWithChecks) {
+  // Fields of headers, messages and paths, multiplied or added without Checked or SubSpan.
+  const std::string field = R"((?:\.|->)(?:data_offset|data_bytes|\w+_offset|\w+_bytes|st_size)\b)";
+  const std::regex raw("(?:" + field + R"(\s*[*+]\s*[\w(])|(?:[\w)]\s*[*+]\s*\w+)" + field + ")");
+  // Sums that are checked where they stand, with the check.
+  const std::set<std::string> checked = {
+      "      header.weights_offset + header.weights_bytes != bytes.size()) {"};
+  for (const std::string file :
+       {"runtime/model_file.cc", "runtime/file_layout.cc", "runtime/file.cc",
+        "converter/onnx_reader.cc", "converter/wire_scan.cc", "converter/import/external_data.cc",
+        "converter/import/tensor_proto.cc", "converter/tensor_file.cc", "tools/npy.cc",
+        "tools/npz.cc"}) {
+    for (const std::string& line : Lines(kRoot / file)) {
+      if (checked.contains(line)) continue;
+      EXPECT_FALSE(std::regex_search(line, raw)) << file << ": " << line;
     }
   }
 }

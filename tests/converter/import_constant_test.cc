@@ -94,6 +94,12 @@ TEST(TensorProtoTest, RefusesWhatDoesNotFit) {
   EXPECT_EQ(Refusal(bomb).code(), StatusCode::kInvalidModel);
 }
 
+TEST(TensorProtoTest, RefusesSegments) {
+  TensorProto part = Raw(TensorProto::FLOAT, {1}, "1234");
+  part.mutable_segment()->set_begin(0);
+  EXPECT_EQ(Refusal(part).code(), StatusCode::kUnsupported);
+}
+
 TEST(TensorProtoTest, EmptyTensorsAndScalars) {
   EXPECT_EQ(TensorOfProto(Raw(TensorProto::FLOAT, {0, 3}, ""), nullptr)->count(), 0);
   EXPECT_EQ(TensorOfProto(Raw(TensorProto::FLOAT, {}, std::string(4, '\0')), nullptr)->count(), 1);
@@ -256,6 +262,84 @@ TEST_F(ExternalDataTest, ChecksOffsetAndLength) {
   EXPECT_EQ(Import({}).status().code(), StatusCode::kInvalidModel);
   EXPECT_EQ(Import({{"location", "w.bin"}, {"location", "w.bin"}}).status().code(),
             StatusCode::kInvalidModel);
+}
+
+// An initializer, or the value of a Constant, of two floats in w.bin.
+TensorProto External(const std::string& name, const std::string& location = "w.bin") {
+  TensorProto tensor;
+  tensor.set_name(name);
+  tensor.set_data_type(TensorProto::FLOAT);
+  tensor.add_dims(2);
+  tensor.set_data_location(TensorProto::EXTERNAL);
+  auto* entry = tensor.add_external_data();
+  entry->set_key("location");
+  entry->set_value(location);
+  return tensor;
+}
+
+TEST_F(ExternalDataTest, KeysGivenTwiceAreRefused) {
+  for (const char* key : {"location", "offset", "length", "anything"}) {
+    const std::string value = key == std::string("location") ? "w.bin" : "8";
+    const Status status = Import({{"location", "w.bin"}, {key, value}, {key, value}}).status();
+    EXPECT_EQ(status.code(), StatusCode::kInvalidModel) << key;
+    EXPECT_NE(status.message().find("twice"), std::string::npos) << status.message();
+  }
+  // Keys that nobody knows are passed over; an address of ONNX Runtime's is a name like any other.
+  EXPECT_TRUE(Import({{"location", "w.bin"}, {"note", "hello"}}).ok());
+  EXPECT_EQ(Import({{"location", "*/_ORT_MEM_ADDR_/*"}, {"offset", "140000000"}}).status().code(),
+            StatusCode::kIo);
+}
+
+TEST_F(ExternalDataTest, TensorsThatReadTheSameBytesOverAndOverAreRefused) {
+  const int64_t elements = 1 << 20;
+  std::filesystem::resize_file(folder_ + "/model/w.bin", elements * sizeof(float));
+  const auto import = [&](int tensors) {
+    OnnxBuilder builder;
+    builder.Input("x", {elements});
+    for (int i = 0; i < tensors; ++i) {
+      const std::string name = "w" + std::to_string(i), from = i == 0 ? "x" : "y" + std::to_string(i);
+      TensorProto* tensor = builder.graph().add_initializer();
+      *tensor = External(name);
+      tensor->set_dims(0, elements);
+      builder.Node("Add", {from, name}, {"y" + std::to_string(i + 1)});
+    }
+    builder.Output("y" + std::to_string(tensors));
+    return builder.Import({.folder = folder_ + "/model"}).status();
+  };
+  EXPECT_TRUE(import(4).ok()) << import(4).message();
+  EXPECT_EQ(import(64).code(), StatusCode::kLimitExceeded) << import(64).message();
+}
+
+TEST_F(ExternalDataTest, ConstantsInNodesUseTheSameDoor) {
+  const auto import = [&](const std::string& location) {
+    OnnxBuilder builder;
+    builder.Input("x", {2}).Node("Constant", {}, {"w"}, {{"value", External("", location)}});
+    builder.Node("Add", {"x", "w"}, {"y"}).Output("y");
+    return builder.Import({.folder = folder_ + "/model"}).status().code();
+  };
+  const auto inside = [&](const std::string& location) {
+    onnx::GraphProto branch;
+    *branch.add_initializer() = External("w", location);
+    *branch.add_node() = tests::NodeProtoOf("Add", {"x", "w"}, {"z"});
+    branch.add_output()->set_name("z");
+    OnnxBuilder builder;
+    builder.Input("x", {2}).Input("c", {}, TensorProto::BOOL);
+    builder.Node("If", {"c"}, {"y"}, {{"then_branch", branch}, {"else_branch", branch}});
+    return builder.Output("y").Import({.folder = folder_ + "/model"}).status().code();
+  };
+  EXPECT_EQ(import("../outside.bin"), StatusCode::kInvalidModel);
+  EXPECT_EQ(inside("../outside.bin"), StatusCode::kInvalidModel);
+  EXPECT_EQ(inside("w.bin"), StatusCode::kOk);
+  EXPECT_TRUE(import("w.bin") == StatusCode::kOk || import("w.bin") == StatusCode::kInvalidModel);
+}
+
+TEST_F(ExternalDataTest, WhatNobodyReadsIsNotOpened) {
+  OnnxBuilder builder;
+  builder.Input("x", {2}).Node("Neg", {"x"}, {"y"}).Output("y");
+  *builder.graph().add_initializer() = External("unused", "absent.bin");
+  builder.graph().mutable_initializer(0)->set_dims(0, int64_t{1} << 29);
+  const auto graph = builder.Import({.folder = folder_ + "/model"});
+  EXPECT_TRUE(graph.ok()) << graph.status().message();
 }
 
 }  // namespace
