@@ -188,7 +188,7 @@ Status Prepare(PrepareContext& context) {
   const int64_t products = elements == 0 ? 0 : elements / (problem.m * problem.n);
   const bool shared_b = std::ranges::all_of(shape.b.batch, [](int64_t size) { return size == 1; });
   if (elements == 0) {
-    problem.m = 0;
+    problem.m = problem.k = 0;  // the weights may be a stack of no matrix
   } else if (shared_b && !problem.transpose_a && problem.bias_stride_m == 0 &&
              shape.a.batch.size() == shape.batch.size()) {
     problem.m *= products;
