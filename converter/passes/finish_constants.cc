@@ -2,6 +2,7 @@
 //   constants under several ids
 // After:  the same numbers rounded to float32, once; one constant
 // Condition: constants are equal when type, shape and every byte are.
+#include <algorithm>
 #include <cstring>
 #include <string_view>
 #include <unordered_map>
@@ -17,6 +18,13 @@ bool HasTapBias(const Node& node) {
   return node.As<fb::ConvT>() != nullptr || node.As<fb::ConvTransposeT>() != nullptr;
 }
 
+// Any result may be unwanted, but not all.
+bool MakesFloat32(const Graph& graph, const Node& node) {
+  return std::any_of(node.outputs.begin(), node.outputs.end(), [&](ValueId id) {
+    return id != kNoValue && TypeOf(graph, id).element == ElementType::kFloat32;
+  });
+}
+
 }  // namespace
 
 Status RoundConstants(Graph& graph) {
@@ -29,7 +37,7 @@ Status RoundConstants(Graph& graph) {
                        node.As<fb::GatherT>() != nullptr || node.As<fb::LayerNormT>() != nullptr ||
                        node.As<fb::RecurrentT>() != nullptr ||
                        node.As<fb::InstanceNormT>() != nullptr;
-    if (!folds || TypeOf(graph, node.outputs[0]).element != ElementType::kFloat32) continue;
+    if (!folds || !MakesFloat32(graph, node)) continue;
     for (size_t i = 0; i < node.inputs.size(); ++i) {
       if (HasTapBias(node) && i == TapBiasPosition(node)) continue;
       const Tensor* constant = graph.ConstantOf(node.inputs[i]);

@@ -157,6 +157,8 @@ std::optional<std::vector<int64_t>> FieldOrInput(const Graph& graph, const Node&
 }
 
 const Type& TypeOf(const Graph& graph, ValueId id) {
+  static const Type kNone = {.ranked = false};  // of a result that nobody wants
+  if (id == kNoValue) return kNone;
   return graph.values[static_cast<size_t>(id)].type;
 }
 

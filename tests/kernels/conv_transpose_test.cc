@@ -144,7 +144,7 @@ ConvTransposeProblem RandomProblem(Random& random) {
 TEST(ConvTranspose, EveryCandidateMatchesItsDefinition) {
   Random random(1);
   tests::Ran ran;
-  for (int i = 0; i < 360 && !HasFatalFailure(); ++i) {
+  for (int i = 0; i < 520 && !HasFatalFailure(); ++i) {
     Check<float>(RandomProblem(random), random, ran);
   }
   for (const auto& candidate : ConvTransposeCandidates()) EXPECT_GE(ran[candidate.name], 60);
