@@ -43,9 +43,8 @@ Tensor CopyOf(const TensorView& view) {
 ControlRun::ControlRun(const Node& node, const Session::Options& options,
                        kernels::ThreadPool& threads)
     : node_(node), options_(options) {
-  options_.kernels.clear();  // those are of nodes outside
   for (const Graph& body : node.subgraphs) {
-    bodies_.push_back(std::make_unique<Executor>(body, options_, threads));
+    bodies_.push_back(std::make_unique<Executor>(body, options, threads));
   }
 }
 

@@ -36,7 +36,7 @@ class ControlRun {
   Status RunBody(Executor& body, const std::vector<Tensor>& inputs, const RunControl& control);
 
   const Node& node_;
-  Session::Options options_;
+  const Session::Options& options_;
   std::vector<std::unique_ptr<Executor>> bodies_;
 };
 

@@ -71,7 +71,6 @@ Result<BoundPlan*> Executor::PlanFor(std::span<const Shape> shapes) {
   }
   PlanOptions plan_options{.select = options_.select,
                            .share_buffers = options_.share_buffers,
-                           .kernels = options_.kernels,
                            .max_arena_bytes = options_.max_arena_bytes};
   plan_options.select.threads = threads_.threads();
   Result<std::unique_ptr<Plan>> plan = MakePlan(graph_, shapes, plan_options);

@@ -47,7 +47,7 @@ class Planner {
  private:
   bool KnownBeforeRun(const Node& node, const std::vector<Type>& outputs) const;
   Status AddStep(int index, const std::vector<Type>& types, const std::vector<Type>& outputs,
-                 const std::vector<const Tensor*>& known, bool without_choice = false);
+                 const std::vector<const Tensor*>& known);
   Status CheckStored(const std::vector<Type>& inputs, const std::vector<Type>& outputs) const;
   Status ArenaTooSmall(size_t bytes) const;
   void SetKnown(ValueId id, Tensor tensor);
@@ -206,14 +206,11 @@ Status Planner::CheckStored(const std::vector<Type>& inputs,
 }
 
 Status Planner::AddStep(int index, const std::vector<Type>& types, const std::vector<Type>& outputs,
-                        const std::vector<const Tensor*>& known, bool without_choice) {
+                        const std::vector<const Tensor*>& known) {
   const Node& node = graph_.nodes[static_cast<size_t>(index)];
   PLEAT_RETURN_IF_ERROR(CheckStored(types, outputs));
-  const auto wanted = options_.kernels.find(index);
-  const bool chosen = wanted != options_.kernels.end() && !without_choice;
   PrepareContext context{
       .node = node, .inputs = types, .outputs = outputs, .known = known, .select = options_.select};
-  if (chosen) context.select.only = wanted->second.c_str();
   if (!parts_.of.empty()) {
     const std::vector<char>& held = parts_.held[static_cast<size_t>(index)];
     // Nothing is left to do where all the parts are in place.
@@ -226,9 +223,6 @@ Status Planner::AddStep(int index, const std::vector<Type>& types, const std::ve
   // It may be that a parameter is not known yet; if not, the run will say the same.
   if (prepared.code() == StatusCode::kUnsupported) return Defer(index);
   PLEAT_RETURN_IF_ERROR(prepared);
-  if (chosen && context.kernel != nullptr && wanted->second != context.kernel_name) {
-    return AddStep(index, types, outputs, known, /*without_choice=*/true);
-  }
   if (context.view_of >= 0) {
     const ValueId source = node.inputs[static_cast<size_t>(context.view_of)];
     storage_[static_cast<size_t>(node.outputs[0])] = storage_[static_cast<size_t>(source)];

@@ -4,7 +4,6 @@
 #define PLEAT_RUNTIME_PLAN_H_
 
 #include <deque>
-#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -56,7 +55,6 @@ struct Plan {
 struct PlanOptions {
   kernels::SelectOptions select;
   bool share_buffers = true;
-  std::map<int, std::string> kernels;  // by node: taken instead of the rule's where they can be
   int64_t max_arena_bytes = int64_t{4} << 30;
 };
 

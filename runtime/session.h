@@ -6,7 +6,6 @@
 #define PLEAT_RUNTIME_SESSION_H_
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -74,7 +73,6 @@ class Session {
     void* pool = nullptr;
     Allocator allocator;            // of the arena
     kernels::SelectOptions select;  // select.threads is overwritten
-    std::map<int, std::string> kernels;  // by node: taken instead of the rule's where they can be
     bool share_buffers = true;      // false: every value keeps its own memory until the next run
     size_t max_plans = 8;           // plans kept for shapes seen before
     int64_t max_arena_bytes = int64_t{4} << 30;

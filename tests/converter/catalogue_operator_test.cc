@@ -216,6 +216,7 @@ TEST(Catalogue, D13_Products) {
   ExpectRefused(One("MatMul", {{{}}, {{4, 5}}}));
   ExpectRefused(One("Gemm", {{{2, 3}}, {{3, 5}}, {{4}}}));
   ExpectRefused(One("Gemm", {{{3}}, {{3, 5}}}, {{"transA", int64_t{1}}}));
+  ExpectRuns(One("Gemm", {{{2, 3}}, {{3, 5}}, {{1, 2, 5}}}));  // leading sizes of 1 add nothing
   ExpectRuns(One("Gemm", {{{2, 0}}, {{0, 5}}, {{5}}}));
   ExpectRuns(One("Gemm", {{{0, 3}}, {{3, 5}}}));
 }
