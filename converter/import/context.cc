@@ -29,6 +29,18 @@ ValueId ImportContext::input(int i) const {
   return i < input_count() ? inputs_[static_cast<size_t>(i)] : kNoValue;
 }
 
+std::span<const ValueId> ImportContext::Sequence(int i) {
+  if (TensorSequences::IsSequence(input(i))) return importer_.sequences().Values(input(i));
+  Invalid("its input " + std::to_string(i) + " is a tensor, expected a sequence of them");
+  return {};
+}
+
+Status ImportContext::DoneWithSequence(std::vector<ValueId> values) {
+  if (!ok()) return status_;
+  const Result<ValueId> sequence = importer_.sequences().Add(std::move(values));
+  return sequence.ok() ? Done(*sequence) : Fail(sequence.status());
+}
+
 int ImportContext::Rank(int i) {
   const runtime::Type known = input_type(i);
   if (has_input(i) && known.ranked) return known.rank();
@@ -178,7 +190,7 @@ std::vector<ValueId> ImportContext::Inline(onnx::GraphProto& graph) {
 void ImportContext::Return(int i, ValueId id) {
   if (!ok() || !wants(i) || id == kNoValue) return;
   results_[static_cast<size_t>(i)] = id;
-  if (id == Importer::kRefused) return;
+  if (id < 0) return;  // a refused value or a sequence
   runtime::Value& value = importer_.builder().graph().values[static_cast<size_t>(id)];
   const bool own = static_cast<size_t>(id) >= first_own_value_;
   const bool unnamed = value.name.starts_with(name_ + "/");

@@ -6,6 +6,7 @@
 
 #include <onnx/onnx_pb.h>
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,8 @@ class ImportContext {
   runtime::ValueId input(int i) const;
   bool has_input(int i) const { return input(i) != runtime::kNoValue; }
   const std::vector<runtime::ValueId>& inputs() const { return inputs_; }
+  // The values in an input that is a sequence; fails (and returns none) where it is a tensor.
+  std::span<const runtime::ValueId> Sequence(int i);
   runtime::Type type(runtime::ValueId id) const { return importer_.builder().type(id); }
   runtime::Type input_type(int i) const { return type(input(i)); }
   // The numbers of a value if they are known, else an empty Tensor.
@@ -111,6 +114,8 @@ class ImportContext {
     Return(0, id);
     return status_;
   }
+
+  runtime::Status DoneWithSequence(std::vector<runtime::ValueId> values);
 
   const runtime::Status& status() const { return status_; }
   bool ok() const { return status_.ok(); }

@@ -26,11 +26,11 @@ size_t Index(ValueId id) { return static_cast<size_t>(id); }
 }  // namespace
 
 Type GraphBuilder::type(ValueId id) const {
-  return id == kNoValue ? Type{} : graph_.values[Index(id)].type;
+  return id < 0 ? Type{} : graph_.values[Index(id)].type;
 }
 
 Tensor GraphBuilder::constant(ValueId id) const {
-  const Tensor* tensor = graph_.ConstantOf(id);
+  const Tensor* tensor = id < 0 ? nullptr : graph_.ConstantOf(id);
   return tensor == nullptr ? Tensor() : *tensor;
 }
 

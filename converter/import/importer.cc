@@ -148,17 +148,25 @@ Result<ValueId> Importer::Lookup(const std::string& name, Scope& scope) {
   if (scope.outer == nullptr) return InvalidModel("nothing makes " + Quoted(name));
   PLEAT_ASSIGN_OR_RETURN(const ValueId outside, Lookup(name, *scope.outer));
   if (scope.captured == nullptr || outside == kRefused || outside == kNoValue) return outside;
-  const Value& value = scope.outer->builder->graph().values[Index(outside)];
   ValueId id;
-  if (value.constant) {
-    id = graph.AddConstant(value.name, *value.constant);
+  if (TensorSequences::IsSequence(outside)) {
+    std::vector<ValueId> inside;
+    for (const ValueId value : sequences_.Values(outside)) inside.push_back(Capture(value, scope));
+    PLEAT_ASSIGN_OR_RETURN(id, sequences_.Add(std::move(inside)));
   } else {
-    id = graph.AddValue(value.name, value.type);
-    scope.captured->push_back(outside);
-    graph.inputs.push_back(id);
+    id = Capture(outside, scope);
   }
   scope.values.emplace(name, id);
   return id;
+}
+
+ValueId Importer::Capture(ValueId outside, Scope& scope) {
+  Graph& graph = scope.builder->graph();
+  const Value& value = scope.outer->builder->graph().values[Index(outside)];
+  if (value.constant) return graph.AddConstant(value.name, *value.constant);
+  scope.captured->push_back(outside);
+  graph.inputs.push_back(graph.AddValue(value.name, value.type));
+  return graph.inputs.back();
 }
 
 Status Importer::ImportInputs(Scope& scope) {
@@ -307,6 +315,11 @@ Status Importer::ImportNode(onnx::NodeProto& node, Scope& scope) {
 }
 
 Status Importer::ImportOperator(onnx::NodeProto& node, std::vector<ValueId> inputs, Scope& scope) {
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const bool fits = i == 0 && TakesSequence(node.op_type());
+    if (fits || !TensorSequences::IsSequence(inputs[i])) continue;
+    return Unsupported("its input " + std::to_string(i) + " is a sequence of tensors");
+  }
   ImportContext context(*this, scope, node, std::move(inputs));
   const Status imported = FindImport(node.op_type())->import(context);
   PLEAT_RETURN_IF_ERROR(context.status());
@@ -388,6 +401,10 @@ Result<Subgraph> Importer::ImportSubgraph(const onnx::GraphProto& source, Scope&
   for (int i = 0; status.ok() && i < graph.output_size(); ++i) {
     const std::string& name = graph.output(i).name();
     const Result<ValueId> id = Lookup(name, scope);
+    if (id.ok() && TensorSequences::IsSequence(*id)) {
+      status = RefuseType("a sequence of tensors leaves a subgraph");
+      break;
+    }
     if (!id.ok() || *id == kRefused) {
       // For the reason its nodes are refused for.
       status = id.ok() ? Status(StatusCode::kUnsupported, "nodes of its subgraph are not supported",
@@ -407,6 +424,9 @@ Result<Subgraph> Importer::ImportSubgraph(const onnx::GraphProto& source, Scope&
 
 Status Importer::ImportOutput(const onnx::ValueInfoProto& output, Scope& scope) {
   PLEAT_ASSIGN_OR_RETURN(const ValueId inside, Lookup(output.name(), scope));
+  if (TensorSequences::IsSequence(inside)) {
+    return RefuseType("it is a sequence; only tensors can be outputs");
+  }
   ElementType computed = builder_->graph().values[Index(inside)].type.element;
   ElementType element = computed;
   if (output.has_type()) {

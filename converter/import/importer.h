@@ -13,6 +13,7 @@
 #include "converter/convert.h"
 #include "converter/import/external_data.h"
 #include "converter/import/graph_builder.h"
+#include "converter/import/tensor_sequences.h"
 
 namespace pleat::converter {
 
@@ -47,13 +48,14 @@ class Importer {
   // Of the graph that grows now: the model's or a subgraph.
   GraphBuilder& builder() { return *builder_; }
   ExternalData& external() { return external_; }
+  TensorSequences& sequences() { return sequences_; }
 
   // The type in which values of an element type are computed: float32 for floats of any width. Only
   // a model that takes float64 inputs computes its float64 values in float64.
   runtime::ElementType ComputeType(runtime::ElementType type) const;
 
-  // The value behind a name, read from the initializers at first use. kRefused for what a refused
-  // node should have made.
+  // The value or the sequence behind a name, read from the initializers at first use. kRefused for
+  // what a refused node should have made.
   static constexpr runtime::ValueId kRefused = -2;
   runtime::Result<runtime::ValueId> Lookup(const std::string& name, Scope& scope);
 
@@ -67,6 +69,8 @@ class Importer {
   void ForgetRefused(size_t so_far) { refused_.resize(so_far); }
 
  private:
+  // A value of the scope around a subgraph that stays one, as an input of it.
+  runtime::ValueId Capture(runtime::ValueId outside, Scope& scope);
   runtime::Status ImportInputs(Scope& scope);
   runtime::Status ImportInput(const onnx::ValueInfoProto& input, Scope& scope);
   runtime::Status ApplyInputShape(const onnx::ValueInfoProto& input, runtime::Value* value);
@@ -87,6 +91,7 @@ class Importer {
   const ConvertOptions& options_;
   std::unordered_map<std::string, const onnx::FunctionProto*> functions_;  // by FunctionKey
   ExternalData external_;
+  TensorSequences sequences_;
   GraphBuilder model_builder_;
   GraphBuilder* builder_ = &model_builder_;
   int subgraph_depth_ = 0;
