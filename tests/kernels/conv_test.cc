@@ -182,6 +182,11 @@ ConvProblem RandomProblem(Random& random) {
     p.in_channels = p.groups;
     p.out_channels = p.groups * random.Between(1, 2);
     if (random.Chance(0.7)) p.out_channels = p.groups;
+  } else if (random.Chance(0.2)) {
+    const int64_t width = int64_t{1} << random.Between(1, 4);
+    p.in_channels = width * random.Between(2, 9);
+    p.out_channels = p.in_channels;
+    p.groups = p.in_channels / width;
   } else {
     p.groups = random.Chance(0.8) ? 1 : random.Between(2, 3);
     p.in_channels = p.groups * per_in;
@@ -240,7 +245,8 @@ TEST(Conv, EveryCandidateMatchesOnLargerSizes) {
        {Size{56, 3, 64, 7, 2, 3, 1}, Size{29, 64, 64, 3, 1, 1, 1}, Size{14, 128, 80, 3, 1, 1, 1},
         Size{7, 160, 96, 3, 1, 1, 1}, Size{28, 40, 120, 1, 1, 0, 1}, Size{28, 96, 24, 1, 1, 0, 1},
         Size{33, 72, 72, 3, 1, 1, 72}, Size{30, 72, 72, 5, 2, 2, 72}, Size{20, 64, 48, 3, 2, 1, 1},
-        Size{31, 32, 64, 3, 1, 1, 2}}) {
+        Size{31, 32, 64, 3, 1, 1, 2}, Size{33, 104, 104, 3, 1, 1, 13},
+        Size{28, 40, 40, 3, 2, 1, 10}}) {
     ConvProblem p;
     p.weights = &kSomeWeights;
     p.in_channels = s.c;
@@ -257,6 +263,36 @@ TEST(Conv, EveryCandidateMatchesOnLargerSizes) {
     Check<float>(Sized(p), random, ran);
     if (HasFatalFailure()) return;
   }
+}
+
+// Groups narrower than a vector, and as wide as one or several.
+TEST(Conv, NarrowGroups) {
+  Random random(7);
+  tests::Ran ran;
+  for (int i = 0; i < 60 && !HasFatalFailure(); ++i) {
+    ConvProblem p;
+    p.weights = &kSomeWeights;
+    p.batch = random.Between(1, 2);
+    const int64_t width = int64_t{2} << i % 3;
+    p.in_channels = width * random.Between(16 / width, 6 + 16 / width);
+    p.out_channels = p.in_channels;
+    p.groups = p.in_channels / width;
+    for (int d = 1; d < 3; ++d) {
+      p.kernel[d] = d == 2 ? 3 : random.Between(1, 3);
+      p.stride[d] = random.Between(1, 2);
+      p.pad_begin[d] = random.Between(0, 3);
+      p.pad_end[d] = random.Between(0, 3);
+      p.in[d] = random.Between(3, 19);
+    }
+    if (random.Chance(0.3)) p.in_pixel_stride = p.in_channels + random.Below(20);
+    if (random.Chance(0.3)) p.out_pixel_stride = p.out_channels + random.Below(20);
+    p.has_bias = random.Chance(0.7);
+    p.has_residual = random.Chance(0.5);
+    p.activation = kActivations[random.Below(6)];
+    if (random.Chance(0.5)) p.weight_layout = WeightLayout::kPanels16;
+    Check<float>(Sized(p), random, ran, 0.5);
+  }
+  EXPECT_GE(ran["grouped"], 20);
 }
 
 // Tiles at the border have a bias for each pixel, and pixels outside skip the prologue.
