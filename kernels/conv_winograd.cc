@@ -9,6 +9,7 @@
 #include "kernels/epilogue.h"
 #include "kernels/gemm.h"
 #include "kernels/huge_pages.h"
+#include "kernels/making.h"
 #include "kernels/winograd.h"
 
 namespace pleat::kernels {
@@ -158,10 +159,13 @@ class WinogradConv final : public Kernel {
       PackConvWeights(p_, WeightLayout::kPanels16, weights, packed.data());
       weights = packed.data();
     }
-    for (size_t panel = 0; panel < panels_; ++panel) {
+    const auto transform = [&](size_t panel, size_t) {
       transforms_.filter(weights + panel * 9 * panel_floats, panel_floats, inputs_,
                          filters_.get() + panel * panel_floats, FilterStep());
-    }
+    };
+    ThreadPool alone(1);
+    ThreadPool* const helpers = MakingThreads::Current();
+    (helpers != nullptr ? *helpers : alone).ParallelFor(panels_, transform);
   }
 
   // Image (depth slices count as images), line and column of a tile's first output.

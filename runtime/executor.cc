@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/making.h"
 #include "runtime/deferred.h"
 
 namespace pleat::runtime {
@@ -73,6 +74,7 @@ Result<BoundPlan*> Executor::PlanFor(std::span<const Shape> shapes) {
                            .share_buffers = options_.share_buffers,
                            .max_arena_bytes = options_.max_arena_bytes};
   plan_options.select.threads = threads_.threads();
+  const kernels::MakingThreads helpers(threads_);
   Result<std::unique_ptr<Plan>> plan = MakePlan(graph_, shapes, plan_options);
   if (!plan.ok()) return OfTheseShapes(plan.status(), graph_, shapes);
   plans_.push_front({.shapes = {shapes.begin(), shapes.end()}, .plan = std::move(plan).value()});

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <string_view>
+
+#include "hwy/aligned_allocator.h"
+#include "kernels/making.h"
 #include "tests/kernels/product_support.h"
 
 namespace pleat::kernels {
@@ -318,6 +322,39 @@ TEST(Conv, TapBiasAndPrologueInTiles) {
   }
   for (const char* name : {"winograd2", "winograd4", "winograd6", "direct"}) {
     EXPECT_GE(ran[name], 40) << name;
+  }
+}
+
+// Threads that help to transform the filters change no bit of them.
+TEST(Conv, KernelsMadeByThreadsAreTheSame) {
+  Random random(8);
+  ConvProblem p;
+  p.in_channels = 24;
+  p.out_channels = 150;
+  for (int d = 1; d < 3; ++d) {
+    p.in[d] = p.out[d] = 14;
+    p.kernel[d] = 3;
+    p.pad_begin[d] = p.pad_end[d] = 1;
+  }
+  const auto count = static_cast<size_t>(ConvWeightElements(p, WeightLayout::kOnnx));
+  const std::vector<float> weights = random.Values<float>(count);
+  p.weights = weights.data();
+  const auto x = random.Values<float>(static_cast<size_t>(14 * 14 * p.in_channels));
+  ThreadPool alone(1), three(3);
+  for (const auto& candidate : ConvCandidates()) {
+    if (!std::string_view(candidate.name).starts_with("winograd")) continue;
+    std::vector<float> outputs[2];
+    for (ThreadPool* pool : {&alone, &three}) {
+      const MakingThreads helpers(*pool);
+      const auto kernel = candidate.make(p);
+      const auto scratch = hwy::AllocateAligned<std::byte>(kernel->scratch_bytes(1) + 1);
+      std::vector<float>& y = outputs[pool == &three];
+      y.resize(static_cast<size_t>(14 * 14 * p.out_channels));
+      const void* in = x.data();
+      void* out = y.data();
+      kernel->Run({&in, &out, scratch.get(), &alone});
+    }
+    EXPECT_EQ(outputs[0], outputs[1]) << candidate.name;
   }
 }
 
