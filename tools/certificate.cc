@@ -45,6 +45,7 @@ const char* FormulaOf(const fb::BatchNormT& norm) {
   if (norm.kind == "prologue") return "x' = x s[c] + t[c] while the operator reads its input";
   if (norm.kind.starts_with("next_")) return "w' = w s[c], b' = b + sum of w t[c] over inputs c";
   if (norm.kind == "affine") return "s' = s s2, t' = t s2 + t2";
+  if (norm.kind == "operand") return "constant' = constant s[c] + t[c]";
   if (norm.kind == "constant" || norm.kind == "eliminated") return "";
   return "w' = w s[m], b' = b s[m] + t[m]";
 }

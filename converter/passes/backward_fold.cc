@@ -65,6 +65,7 @@ void BackwardFold::BackTo(const Mark& mark) {
   linear_.resize(mark.linear);
   affine_.resize(mark.affine);
   constants_.resize(mark.constants);
+  kind_ = mark.kind;
 }
 
 bool BackwardFold::IsPrivate(ValueId id, const std::string& what) {
@@ -135,6 +136,7 @@ bool BackwardFold::IntoConstant(size_t index, size_t operand, const Affine& affi
     return Refuse(*refusal, NameOf(graph_, graph_.nodes[index]));
   }
   constants_.push_back(std::move(edit));
+  if (kind_.empty()) kind_ = "operand";
   return true;
 }
 

@@ -40,8 +40,9 @@ class BackwardFold {
   };
   struct Mark {
     size_t linear, affine, constants;
+    std::string kind;
   };
-  Mark Here() const { return {linear_.size(), affine_.size(), constants_.size()}; }
+  Mark Here() const { return {linear_.size(), affine_.size(), constants_.size(), kind_}; }
   void BackTo(const Mark& mark);
 
   bool Refuse(std::string code, std::string sentence) {

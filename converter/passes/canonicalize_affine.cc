@@ -23,6 +23,8 @@ struct Step {
   Affine affine;  // of one channel with axis kAnyAxis when the constant is one number
 };
 
+bool Agree(int a, int b) { return a == kAnyAxis || b == kAnyAxis || a == b; }
+
 bool HasConstantWeights(const Graph& graph, const Node& node) {
   return (node.As<fb::ConvT>() != nullptr || node.As<fb::ConvTransposeT>() != nullptr ||
           node.As<fb::MatMulT>() != nullptr) &&
@@ -98,8 +100,6 @@ std::optional<Step> MatchStep(const Graph& graph, const Node& node) {
   return step.affine.IsFinite() ? std::optional(step) : std::nullopt;
 }
 
-bool Agree(int a, int b) { return a == kAnyAxis || b == kAnyAxis || a == b; }
-
 // The axis along which the maker of x takes an affine step, kNoAxis when it takes none.
 int AxisOfMaker(const Graph& graph, const Uses& uses, ValueId x, int axis) {
   const int maker = uses.Maker(x);
@@ -108,11 +108,13 @@ int AxisOfMaker(const Graph& graph, const Uses& uses, ValueId x, int axis) {
   if (HasConstantWeights(graph, node)) {
     return node.As<fb::MatMulT>() != nullptr ? TypeOf(graph, x).rank() - 1 : 1;
   }
-  if (const auto* scale_shift = node.As<fb::ScaleShiftT>()) {
+  const auto* scale_shift = node.As<fb::ScaleShiftT>();
+  if (scale_shift != nullptr && Agree(static_cast<int>(scale_shift->axis), axis)) {
     return static_cast<int>(scale_shift->axis);
   }
   if (const auto step = MatchStep(graph, node)) return step->affine.axis;
-  if (axis >= 0 && IsRearrangement(node) && graph.ConstantOf(node.inputs[0]) == nullptr) {
+  if (axis >= 0 && (scale_shift != nullptr || IsRearrangement(node)) &&
+      graph.ConstantOf(node.inputs[0]) == nullptr) {
     ValueId behind = x;
     int at = maker;
     while (at >= 0 && uses.OnlyReader(behind) >= 0 &&

@@ -83,5 +83,13 @@ TEST(CanonicalizeAffine, ScaleBehindATransposedProduct) {
   EXPECT_EQ(Count<fb::BinaryT>(ExpectSameAnswers(net.graph)), 0);
 }
 
+TEST(CanonicalizeAffine, BehindABatchNormOfAnotherAxis) {
+  Net net;
+  const ValueId product = net.MatMul(net.Input({2, 1, 3}), net.Weights({3, 6}));
+  const ValueId norm = net.BatchNorm(net.Reshape(product, {2, 1, 1, 6}));
+  net.Output(net.Binary(Mul, net.Constant({6}, {1, 2, -4, 8, 0, 1}), norm));
+  EXPECT_EQ(Count<fb::BinaryT>(ExpectSameAnswers(net.graph)), 0);
+}
+
 }  // namespace
 }  // namespace pleat::tests

@@ -1,7 +1,5 @@
 #include <gtest/gtest.h>
 
-#include <limits>
-
 #include "tests/converter/passes_support.h"
 
 namespace pleat::tests {
@@ -329,45 +327,6 @@ TEST(FoldForward, AllReadersOrNone) {
   EXPECT_EQ(Fate(ExpectSameAnswers(one.graph)).substr(0, 4), "KEPT");
 }
 
-struct RecurrentSpec {
-  fb::RecurrentKind kind = fb::RecurrentKind::Rnn;
-  fb::RecurrentDirection direction = fb::RecurrentDirection::Forward;
-  bool batch_first = false;
-  bool bias = true;
-  bool linear_before_reset = false;
-};
-
-// Two hidden units over x [steps, batch, 4], or [batch, steps, 4]. An Rnn ends in Relu, which keeps
-// whole numbers whole.
-ValueId Recurrent(Net& net, ValueId x, const RecurrentSpec& spec) {
-  constexpr int64_t kHidden = 2;
-  fb::RecurrentT fields;
-  fields.kind = spec.kind;
-  fields.direction = spec.direction;
-  fields.hidden = kHidden;
-  fields.batch_first = spec.batch_first;
-  fields.linear_before_reset = spec.linear_before_reset;
-  const int64_t directions = spec.direction == fb::RecurrentDirection::Bidirectional ? 2 : 1;
-  const auto kind_of = [](kernels::UnaryKind kind) {
-    return fb::Activation(static_cast<uint8_t>(kind), 0, std::numeric_limits<float>::infinity());
-  };
-  int64_t gates = kHidden;
-  for (int64_t d = 0; d < directions; ++d) {
-    using enum kernels::UnaryKind;
-    if (spec.kind == fb::RecurrentKind::Rnn) fields.activations.push_back(kind_of(kClip));
-    if (spec.kind != fb::RecurrentKind::Rnn) {
-      gates = kHidden * (spec.kind == fb::RecurrentKind::Gru ? 3 : 4);
-      fields.activations.push_back(kind_of(kSigmoid));
-      fields.activations.push_back(kind_of(kTanh));
-    }
-    if (spec.kind == fb::RecurrentKind::Lstm) fields.activations.push_back(kind_of(kTanh));
-  }
-  const ValueId w = net.Weights({directions, gates, 4});
-  const ValueId r = net.Weights({directions, gates, kHidden});
-  const ValueId bias = spec.bias ? net.Weights({directions, 2 * gates}) : kNoValue;
-  return net.Add(std::move(fields), {x, w, r, bias});
-}
-
 // Images [2, 4, 3] as a recurrent operator wants them.
 ValueId Sequence(Net& net, ValueId x, bool batch_first) {
   return net.Transpose(x, batch_first ? std::vector<int64_t>{0, 2, 1}
@@ -386,7 +345,7 @@ TEST(FoldForward, RecurrentOfEveryKindAndDirection) {
                                         << static_cast<int>(direction) << " form " << form);
         Net net(static_cast<uint64_t>(form + 1), /*exact=*/kind == kRnn);
         const ValueId norm = net.BatchNorm(net.Relu(net.Input({2, 4, 3})));
-        net.Output(Recurrent(net, Sequence(net, norm, spec.batch_first), spec));
+        net.Output(net.Recurrent(Sequence(net, norm, spec.batch_first), spec));
         const Graph folded = ExpectSameAnswers(net.graph, kind == kRnn ? 0 : 1e-6);
         EXPECT_EQ(Fate(folded), "FOLDED next_recurrent");
         EXPECT_EQ(Count<fb::ScaleShiftT>(folded), 0);
@@ -399,14 +358,14 @@ TEST(FoldForward, RecurrentTakesItsOwnAxisOfItsOwnInputOnly) {
   // Along the batch, as large as the inputs are.
   Net batch;
   const ValueId x = batch.BatchNorm(batch.Relu(batch.Input({3, 4, 4})));
-  batch.Output(Recurrent(batch, x, {}));
+  batch.Output(batch.Recurrent(x, {}));
   EXPECT_EQ(Fate(ExpectSameAnswers(batch.graph)), "KEPT PRODUCER_NOT_LINEAR");
   // Two of them read it, and take it; a third reader does not.
   for (const bool third : {false, true}) {
     Net net;
     const ValueId norm = net.BatchNorm(net.Relu(net.Input({2, 4, 3})));
-    net.Output(Recurrent(net, Sequence(net, norm, false), {}));
-    net.Output(Recurrent(net, Sequence(net, norm, true), {.batch_first = true, .bias = false}));
+    net.Output(net.Recurrent(Sequence(net, norm, false), {}));
+    net.Output(net.Recurrent(Sequence(net, norm, true), {.batch_first = true, .bias = false}));
     if (third) net.Output(net.Relu(norm));
     EXPECT_EQ(Fate(ExpectSameAnswers(net.graph)),
               third ? "KEPT BN_OUTPUT_MULTI_USE" : "FOLDED next_recurrent");
@@ -427,7 +386,7 @@ TEST(FoldForward, SpelledOutScaleGoesIntoRecurrent) {
   const ValueId x = net.Relu(net.Input({3, 2, 4}));
   const ValueId scaled = net.Binary(fb::BinaryKind::Mul, x, net.Constant({4}, {1, 2, -1, 0.5}));
   const ValueId moved = net.Binary(fb::BinaryKind::Add, scaled, net.Constant({}, {3}));
-  net.Output(Recurrent(net, moved, {}));
+  net.Output(net.Recurrent(moved, {}));
   const Graph folded = ExpectSameAnswers(net.graph);
   EXPECT_EQ(Count<fb::BinaryT>(folded) + Count<fb::ScaleShiftT>(folded), 0);
 }

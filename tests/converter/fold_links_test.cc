@@ -246,6 +246,16 @@ TEST(FoldLinks, ProductsOfTwoTakeAScaleOnce) {
   EXPECT_EQ(fate(Mul, true, false), "KEPT GATE");
 }
 
+TEST(FoldLinks, TheConstantOfAProductTakesAScale) {
+  Net net;
+  const ValueId x = net.Relu(net.Input({2, 4, 3, 3}));
+  const ValueId y = net.Binary(Mul, x, net.Weights({1, 4, 3, 3}));
+  net.Output(ScaleOnly(net, y));
+  const Graph folded = ExpectSameAnswers(net.graph);
+  EXPECT_EQ(Fate(folded), "FOLDED operand");
+  EXPECT_EQ(folded.batch_norms[0].into, "op1");
+}
+
 TEST(FoldLinks, DifferencesAndSumsWithWholeImages) {
   Net difference;
   const ValueId x = difference.Input({2, 4, 4, 4});

@@ -75,6 +75,35 @@ ValueId Net::MatMul(ValueId a, ValueId b, ValueId c, fb::MatMulT fields) {
   return Add(std::move(fields), {a, b, c});
 }
 
+ValueId Net::Recurrent(ValueId x, const RecurrentSpec& spec) {
+  using enum kernels::UnaryKind;
+  constexpr int64_t kHidden = 2;
+  fb::RecurrentT fields;
+  fields.kind = spec.kind;
+  fields.direction = spec.direction;
+  fields.hidden = kHidden;
+  fields.batch_first = spec.batch_first;
+  fields.linear_before_reset = spec.linear_before_reset;
+  const int64_t directions = spec.direction == fb::RecurrentDirection::Bidirectional ? 2 : 1;
+  std::vector<kernels::UnaryKind> kinds = {kClip};
+  int64_t gates = kHidden;
+  if (spec.kind != fb::RecurrentKind::Rnn) {
+    const bool gru = spec.kind == fb::RecurrentKind::Gru;
+    kinds = gru ? std::vector{kSigmoid, kTanh} : std::vector{kSigmoid, kTanh, kTanh};
+    gates = kHidden * (gru ? 3 : 4);
+  }
+  for (int64_t d = 0; d < directions; ++d) {
+    for (const kernels::UnaryKind kind : kinds) {
+      fields.activations.emplace_back(static_cast<uint8_t>(kind), 0.0f,
+                                      std::numeric_limits<float>::infinity());
+    }
+  }
+  const ValueId w = Weights({directions, gates, ShapeOf(x)[2]});
+  const ValueId r = Weights({directions, gates, kHidden});
+  const ValueId bias = spec.bias ? Weights({directions, 2 * gates}) : kNoValue;
+  return Add(std::move(fields), {x, w, r, bias});
+}
+
 std::vector<double> Net::Scales(size_t count) {
   std::vector<double> scales(count);
   for (double& scale : scales) {

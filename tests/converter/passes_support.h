@@ -33,6 +33,14 @@ struct ConvSpec {
   fb::AutoPad auto_pad = fb::AutoPad::NotSet;
 };
 
+struct RecurrentSpec {
+  fb::RecurrentKind kind = fb::RecurrentKind::Rnn;
+  fb::RecurrentDirection direction = fb::RecurrentDirection::Forward;
+  bool batch_first = false;
+  bool bias = true;
+  bool linear_before_reset = false;
+};
+
 // Builds a graph step by step; every step returns its result and is a node "opN" of its own.
 // Numbers are small integers and powers of two, so that sums of products are exact in float32; with
 // `exact` false they are any numbers.
@@ -47,6 +55,9 @@ class Net {
   ValueId Conv(ValueId x, const ConvSpec& spec);
   ValueId ConvTranspose(ValueId x, const ConvSpec& spec);
   ValueId MatMul(ValueId a, ValueId b, ValueId c = kNoValue, fb::MatMulT fields = {});
+  // Two hidden units over x [steps, batch, inputs], or [batch, steps, inputs]. An Rnn ends in Relu,
+  // which keeps whole numbers whole.
+  ValueId Recurrent(ValueId x, const RecurrentSpec& spec);
   // An inference batch norm, listed in batch_norms.
   ValueId BatchNorm(ValueId x, int axis = 1);
   ValueId BatchNorm(ValueId x, int axis, std::vector<double> scale, std::vector<double> shift);

@@ -366,7 +366,21 @@ class Generator {
     return left ? net_.Binary(kind, c, x) : net_.Binary(kind, x, c);
   }
 
+  // A sequence whose inputs are the channels of x, or its last axis.
+  ValueId Recurrent(ValueId x) {
+    RecurrentSpec spec{.kind = static_cast<fb::RecurrentKind>(random_.Below(3)),
+                       .direction = static_cast<fb::RecurrentDirection>(random_.Below(3)),
+                       .batch_first = random_.Chance(0.5),
+                       .bias = random_.Chance(0.5),
+                       .linear_before_reset = random_.Chance(0.5)};
+    const bool channels = random_.Chance(0.7);
+    if (channels && spec.batch_first) x = net_.Transpose(x, {0, 2, 1});
+    if (channels && !spec.batch_first) x = net_.Transpose(x, {2, 0, 1});
+    return net_.Recurrent(x, spec);
+  }
+
   ValueId Consumer(ValueId x) {
+    if (Rank(x) == 3 && random_.Chance(0.4)) return Recurrent(x);
     const bool image = Rank(x) >= 3 && Rank(x) <= 5;
     switch (random_.Below(image ? 11 : 4)) {
       case 0:
