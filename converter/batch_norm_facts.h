@@ -9,8 +9,8 @@
 
 namespace pleat::converter {
 
-// The smallest variance of each BatchNormalization of the main graph whose variances are an
-// initializer, by the name under which Graph::batch_norms lists it.
+// The smallest variance of each BatchNormalization of the main graph whose variances are known
+// before a run, by the name under which Graph::batch_norms lists it.
 runtime::Result<std::map<std::string, double>> SmallestVariances(const std::string& path);
 
 }  // namespace pleat::converter

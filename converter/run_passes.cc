@@ -26,6 +26,7 @@ constexpr Pass kPasses[] = {
     {"fold_backward", FoldBackward, true},
     {"merge_convolutions", MergeConvolutions, true, true},
     {"fold_forward", FoldForward, true},
+    {"fuse_pad_folded", FusePad},
     {"drop_dead_channels", DropDeadChannels, true},
     {"round_constants", RoundConstants},
     {"eliminate_identity_folded", EliminateIdentity},

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "converter/batch_norm_facts.h"
 #include "converter/convert.h"
@@ -103,6 +104,8 @@ class Bench {
     std::string x, y;  // the values around it
   };
 
+  // The ScaleShift that a kept norm is, with what else went into it.
+  std::optional<size_t> StepOf(const fb::BatchNormT& norm) const;
   // Where the numbers of the original come back after what the norm changed.
   ValueId EndOf(const fb::BatchNormT& norm) const;
   // The nodes whose operands a norm changed, or that read values it changed.
@@ -198,12 +201,10 @@ std::vector<char> Bench::StartsOf(const fb::BatchNormT& norm) const {
     if (found != folded_nodes_.end()) starts[found->second] = 1;
   }
   const auto around = norms_.find(norm.node);
-  if (around == norms_.end() || norm.kind.empty()) {
-    for (size_t i = 0; i < folded_.nodes.size() && around != norms_.end(); ++i) {
-      const ValueId result = ResultOf(folded_.nodes[i]);
-      if (result == runtime::kNoValue) continue;
-      starts[i] = NameOf(folded_, result) == around->second.y ? 1 : 0;
-    }
+  if (around == norms_.end()) return starts;
+  if (norm.kind.empty()) {
+    const auto step = StepOf(norm);
+    if (step) starts[*step] = 1;
     return starts;
   }
   if (!IsForward(norm)) return starts;
@@ -215,7 +216,22 @@ std::vector<char> Bench::StartsOf(const fb::BatchNormT& norm) const {
   return starts;
 }
 
+std::optional<size_t> Bench::StepOf(const fb::BatchNormT& norm) const {
+  for (size_t i = 0; i < folded_.nodes.size(); ++i) {
+    const std::vector<std::string>& sources = folded_.nodes[i].sources;
+    if (folded_.nodes[i].As<fb::ScaleShiftT>() != nullptr &&
+        std::find(sources.begin(), sources.end(), norm.node) != sources.end()) {
+      return i;
+    }
+  }
+  return std::nullopt;
+}
+
 ValueId Bench::EndOf(const fb::BatchNormT& norm) const {
+  if (norm.kind.empty()) {
+    const auto step = StepOf(norm);
+    return step ? ResultOf(folded_.nodes[*step]) : runtime::kNoValue;
+  }
   const auto around = norms_.find(norm.node);
   if (around != norms_.end() && !IsForward(norm)) {
     const auto y = folded_ids_.find(around->second.y);
@@ -274,7 +290,19 @@ Tensor Magnitude(const Tensor& tensor) {
   return Tensor::Of<double>(tensor.shape(), numbers);
 }
 
+// Activations with which 1 - z of a Gru, and z, are z + 1 at least: a bound on what it adds up.
+void TakeMagnitudes(fb::RecurrentT& step) {
+  const size_t count = static_cast<size_t>(step.kind) + 1;
+  for (size_t i = 0; i < step.activations.size(); ++i) {
+    const bool negative = step.kind == fb::RecurrentKind::Gru && i % count == 1;
+    step.activations[i] = fb::Activation(static_cast<uint8_t>(kernels::UnaryKind::kAffine),
+                                         negative ? -1.0f : 1.0f,
+                                         count > 1 && i % count == 0 ? 3.0f : 0.0f);
+  }
+}
+
 void TakeMagnitudes(Node& node) {
+  if (auto* step = node.As<fb::RecurrentT>()) TakeMagnitudes(*step);
   if (auto* product = node.As<fb::MatMulT>()) {
     product->alpha = std::abs(product->alpha);
     product->beta = std::abs(product->beta);

@@ -25,7 +25,8 @@ h1 { font-size: 1.5rem } h2 { font-size: 1.05rem; margin: 2rem 0 .2rem }
 table { border-collapse: collapse; font-size: 13px }
 th, td { text-align: left; padding: .25rem .6rem; border-bottom: 1px solid #ddd;
   vertical-align: top }
-td.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
+td.n, th.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
+td.name { overflow-wrap: anywhere; min-width: 14rem } td.formula { min-width: 13rem }
 .FOLDED { color: #17692b } .KEPT { color: #a33b00; font-weight: 600 }
 code, svg text { font-family: ui-monospace, monospace; font-size: 12px }
 svg { display: block; max-width: 100%; height: auto }
@@ -166,13 +167,15 @@ std::string CertificatePage(const Json& report, const Graph& original) {
       "in double. Error: of the steps that do it now, in float32, against the original in "
       "double, beside the most that rounding explains.</p>\n<div class=\"wide\"><table>\n"
       "<tr><th>batch norm<th>"
-      "<th>kind or reason<th>into, or why<th>formula<th>scale<th>smallest variance<th>error"
-      "<th>bound<th>worst channel</tr>\n";
+      "<th>kind or reason<th>into, or why<th>formula<th class=\"n\">scale"
+      "<th class=\"n\">smallest<br>variance<th class=\"n\">error<th class=\"n\">bound"
+      "<th class=\"n\">worst<br>channel</tr>\n";
   for (const Json& norm : report["batch_norms"]) {
     const bool folded = norm["status"] == "FOLDED";
     const std::string status = Text(norm["status"]);
     const std::string into = Text(norm["into"]), detail = Text(norm["detail"]);
-    page += fmt::format("<tr><td><code>{}</code><td class=\"{}\">{}<td>{}<td>{}{}{}<td>{}",
+    page += fmt::format("<tr><td class=\"name\"><code>{}</code><td class=\"{}\">{}<td>{}"
+                        "<td class=\"name\">{}{}{}<td class=\"formula\">{}",
                         Text(norm["node"]), status, status, Text(norm[folded ? "kind" : "reason"]),
                         into, into.empty() || detail.empty() ? "" : ": ", detail,
                         Text(norm["formula"]));

@@ -1,8 +1,7 @@
 // Before: x -> Pad(constant) -> Conv | AveragePool -> y
 // After:  x -> the same with the pads added to its own -> y
 // Condition: the pads are known, not negative and of spatial axes only; the operator alone reads
-// the
-//   padded image and has explicit pads. Conv: the value is 0. AveragePool: it is 0 and its own
+//   the padded image and has explicit pads. Conv: the value is 0. AveragePool: it is 0 and its own
 //   padding, if any, counts as well; windows do not pass the end, nor lie in the padding alone.
 #include <algorithm>
 

@@ -284,6 +284,17 @@ TEST(FusePad, ZerosGoIntoConvAndAveragePool) {
   EXPECT_EQ(Count<fb::PadT>(ExpectSameAnswers(pool.graph)), 0);
 }
 
+TEST(FusePad, WhatABatchNormStoodBehind) {
+  for (const int64_t own : {0, 1}) {
+    Net net;
+    const ValueId x = net.Relu(net.Input({1, 3, 5, 5}));
+    const ValueId norm = net.BatchNorm(Padded(net, x, {0, 0, 1, 0, 0, 0, 2, 1}, 0));
+    net.Output(net.Conv(norm, {.pads = {own, own, own, own}}));
+    // The shift is not to meet the zeros that the Conv pads with itself.
+    EXPECT_EQ(Count<fb::PadT>(ExpectSameAnswers(net.graph)), own);
+  }
+}
+
 TEST(FusePad, OtherPadsStay) {
   struct Case {
     std::vector<int64_t> pads;

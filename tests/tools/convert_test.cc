@@ -71,6 +71,57 @@ TEST(ConvertTest, TheCertificateHoldsEachFoldAgainstItsBound) {
   }
 }
 
+// Protocol Buffers: a number, and bytes, text or messages behind their length.
+std::string Number(int field, char value) { return {static_cast<char>(field * 8), value}; }
+std::string Part(int field, const std::string& bytes) {
+  std::string length;
+  size_t rest = bytes.size();
+  for (; rest > 127; rest /= 128) length += static_cast<char>(128 + rest % 128);
+  return static_cast<char>(field * 8 + 2) + length + static_cast<char>(rest) + bytes;
+}
+std::string Step(const std::string& op, const std::vector<std::string>& inputs,
+                 const std::string& output) {
+  std::string node = Part(2, output) + Part(3, output + "_step") + Part(4, op);
+  for (const std::string& input : inputs) node += Part(1, input);
+  return Part(1, node);
+}
+std::string Floats(const std::string& name, const std::string& dims, std::vector<float> numbers) {
+  std::string tensor = Number(2, 1) + Part(8, name);
+  for (const char size : dims) tensor += Number(1, size);
+  const std::string raw(reinterpret_cast<const char*>(numbers.data()), numbers.size() * 4);
+  return Part(5, tensor + Part(9, raw));
+}
+std::string Image(int field, const std::string& name, const std::string& dims) {
+  std::string shape;
+  for (const char size : dims) shape += Part(1, Number(1, size));
+  return Part(field, Part(1, name) + Part(2, Part(1, Number(1, 1) + Part(2, shape))));
+}
+
+// Caffe's BatchNorm and Scale before a Conv, its variance behind an Identity.
+TEST(ConvertTest, TheCertificateMeasuresAPrologueOfSeveralSteps) {
+  const TempFolder folder;
+  const std::string graph =
+      Part(2, "scaled") + Image(11, "x", "\1\2\3\3") + Image(12, "y", "\1\2\3\3") +
+      Floats("g", "\2", {0.3f, 0.7f}) + Floats("b", "\2", {0.1f, -0.2f}) +
+      Floats("m", "\2", {0.4f, 0.2f}) + Floats("stored", "\2", {0.5f, 0.25f}) +
+      Floats("s", "\2\1\1", {1.1f, -0.9f}) + Floats("w", "\2\2\1\1", {0.3f, 0.1f, 0.7f, -0.6f}) +
+      Step("Identity", {"stored"}, "v") + Step("Abs", {"x"}, "p") +
+      Step("BatchNormalization", {"p", "g", "b", "m", "v"}, "n") + Step("Mul", {"n", "s"}, "q") +
+      Step("Add", {"q", "s"}, "r") + Step("Relu", {"r"}, "z") + Step("Conv", {"z", "w"}, "y");
+  const std::string path = folder.Write(
+      "net.onnx", Number(1, 7) + Part(7, graph) + Part(8, Part(1, "") + Number(2, 13)));
+  const Outcome outcome = Pleat({"convert", path, "-o", folder / "net.pleat", "--report",
+                                 folder / "report.json", "--quiet"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const nlohmann::json report = nlohmann::json::parse(ReadText(folder / "report.json"));
+  const nlohmann::json& norm = report["batch_norms"][0];
+  EXPECT_EQ(norm["kind"], "prologue") << norm;
+  EXPECT_EQ(norm["smallest_variance"], 0.25) << norm;
+  ASSERT_TRUE(norm["measured_error"].is_number()) << norm;
+  EXPECT_GT(norm["measured_error"], 0) << norm;
+  EXPECT_LE(norm["measured_error"], norm["rounding_bound"]) << norm;
+}
+
 TEST(ConvertTest, TheCertificateIsAlsoAPage) {
   const TempFolder folder;
   const Outcome outcome =
