@@ -1,8 +1,10 @@
 // Runs a fuzz target without libFuzzer: driver COUNT SEED... gives it every seed, then COUNT
 // mutations of each, the same ones every time. One that takes longer than kMaxSeconds of processor
 // time is an error like a crash.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 #include <fstream>
 #include <iterator>
@@ -18,27 +20,39 @@ namespace {
 constexpr int64_t kHeadBytes = 8192;
 constexpr double kMaxSeconds = 10;
 
+// Most edits keep the length: protobuf and FlatBuffers lose their thread where it changes.
 void Mutate(std::vector<uint8_t>& bytes, pleat::tests::Random& random) {
   constexpr uint8_t kEdges[] = {0, 1, 0x7f, 0x80, 0xff};
-  for (int64_t edits = random.Between(1, 4); edits > 0 && !bytes.empty(); --edits) {
+  int64_t edits = random.Chance(0.5) ? 1 : random.Between(1, 4);
+  for (; edits > 0 && !bytes.empty(); --edits) {
     const auto size = static_cast<int64_t>(bytes.size());
     const int64_t range = random.Chance(0.8) ? std::min(size, kHeadBytes) : size;
     const auto at = static_cast<size_t>(random.Below(range));
-    switch (random.Below(6)) {
+    switch (random.Below(8)) {
       case 0:
+      case 1:
         bytes[at] ^= static_cast<uint8_t>(1u << random.Below(8));
         break;
-      case 1:
+      case 2:
         bytes[at] = kEdges[random.Below(5)];
         break;
-      case 2:
+      case 3:
+      case 4:
         bytes[at] = static_cast<uint8_t>(random.Next());
         break;
-      case 3:
-        bytes.erase(bytes.begin() + static_cast<ptrdiff_t>(at));
+      case 5: {
+        const auto from = static_cast<size_t>(random.Below(size));
+        const size_t length = std::min(static_cast<size_t>(random.Between(1, 16)),
+                                       bytes.size() - std::max(at, from));
+        std::memmove(&bytes[at], &bytes[from], length);
         break;
-      case 4:
-        bytes.insert(bytes.begin() + static_cast<ptrdiff_t>(at), bytes[at]);
+      }
+      case 6:
+        if (random.Chance(0.5)) {
+          bytes.erase(bytes.begin() + static_cast<ptrdiff_t>(at));
+        } else {
+          bytes.insert(bytes.begin() + static_cast<ptrdiff_t>(at), bytes[at]);
+        }
         break;
       default:
         if (random.Chance(0.1)) bytes.resize(at);

@@ -1,0 +1,52 @@
+// What a fuzz target does with the bytes of a .pleat file: plans and runs what is small enough.
+#ifndef PLEAT_TESTS_FUZZ_RUN_MODEL_H_
+#define PLEAT_TESTS_FUZZ_RUN_MODEL_H_
+
+#include <cstdio>
+#include <span>
+#include <vector>
+
+#include "runtime/session.h"
+
+namespace pleat::tests {
+
+// How far inputs came, said at the end: a run that refused all of them showed little.
+struct FuzzCounts {
+  int64_t inputs = 0;
+  int64_t loaded = 0;
+  int64_t planned = 0;
+  int64_t ran = 0;
+  ~FuzzCounts() {
+    std::printf("%lld inputs: %lld loaded, %lld planned, %lld run\n",
+                static_cast<long long>(inputs), static_cast<long long>(loaded),
+                static_cast<long long>(planned), static_cast<long long>(ran));
+  }
+};
+
+inline void RunModel(std::span<const std::byte> bytes, FuzzCounts& counts) {
+  constexpr int64_t kMaxArenaBytes = int64_t{64} << 20;
+  constexpr double kMaxMultiplyAdds = 1e8;
+  const auto model = runtime::Model::FromBytes(bytes);
+  if (!model.ok()) return;
+  ++counts.loaded;
+  std::vector<runtime::Shape> shapes;
+  std::vector<runtime::Tensor> inputs;
+  int64_t elements = 0;
+  for (runtime::ValueId id : (*model)->graph().inputs) {
+    runtime::Type type = (*model)->graph().values[static_cast<size_t>(id)].type;
+    for (int64_t& size : type.shape) size = size == runtime::kUnknownDim ? 1 : size;
+    if ((elements += runtime::ElementCount(type.shape)) > 1 << 20) return;
+    shapes.push_back(type.shape);
+    inputs.push_back(runtime::Tensor::Make(type.element, type.shape));
+  }
+  runtime::Session session(*model, {.threads = 1, .max_arena_bytes = kMaxArenaBytes});
+  const auto plan = session.Prepare(shapes);
+  if (!plan.ok()) return;
+  ++counts.planned;
+  if ((*plan)->multiply_adds > kMaxMultiplyAdds) return;
+  if (session.Run(inputs).ok()) ++counts.ran;
+}
+
+}  // namespace pleat::tests
+
+#endif  // PLEAT_TESTS_FUZZ_RUN_MODEL_H_
