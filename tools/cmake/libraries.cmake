@@ -27,7 +27,7 @@ if(NOT PLEAT_NATIVE_ONLY)
 endif()
 
 add_library(pleat_shared SHARED ${runtime_objects})
-target_link_libraries(pleat_shared PRIVATE pleat_options ${runtime_needs})
+target_link_libraries(pleat_shared PRIVATE pleat_options pleat_hardening ${runtime_needs})
 target_link_options(pleat_shared PRIVATE
   -Wl,--version-script=${PROJECT_SOURCE_DIR}/runtime/libpleat.map -Wl,--as-needed
   -Wl,--gc-sections)
@@ -62,7 +62,7 @@ if(NOT TARGET pleat_converter)
 endif()
 add_library(pleat_converter_shared SHARED $<TARGET_OBJECTS:pleat_converter>)
 target_link_libraries(pleat_converter_shared
-  PRIVATE pleat_options pleat_runtime onnx_proto protobuf::libprotobuf
+  PRIVATE pleat_options pleat_hardening pleat_runtime onnx_proto protobuf::libprotobuf
   INTERFACE pleat_shared)
 target_link_options(pleat_converter_shared PRIVATE
   -Wl,--version-script=${PROJECT_SOURCE_DIR}/converter/libpleat_converter.map -Wl,--as-needed)
