@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "converter/convert.h"
+#include "kernels/activation.h"
 #include "tests/tools/command.h"
 
 namespace pleat::tools {
@@ -106,6 +107,55 @@ TEST(VerificationTest, TheNodeIsFoundBehindFoldingAndChannelsLast) {
   ASSERT_TRUE(report->departure.has_value()) << report->remark;
   EXPECT_EQ(report->departure->node, name);
   EXPECT_EQ(report->departure->op, "Conv");
+}
+
+// x -> MatMul first -> Reshape -> ScaleShift -> Relu -> ScaleShift -> Reshape -> MatMul last. Values are named after the nodes, `factor` is one of the last weights.
+Graph Scaled(float factor) {
+  Graph graph;
+  const auto floats = [&](const char* name, runtime::Shape shape, std::vector<float> numbers) {
+    return graph.AddConstant(name, Tensor::Of<float>(std::move(shape), numbers));
+  };
+  const auto add = [&](const std::string& name, auto fields, std::vector<runtime::ValueId> inputs) {
+    const auto y = graph.AddValue(name);
+    graph.nodes.push_back(runtime::MakeNode(name, std::move(fields), std::move(inputs), {y}));
+    graph.nodes.back().sources = {name};
+    return y;
+  };
+  const auto scale = [&](const std::string& name, runtime::ValueId x) {
+    fb::ScaleShiftT fields;
+    fields.axis = 1;
+    const auto s = graph.AddConstant("s", Tensor::Of<double>({2}, std::vector<double>{2, -3}));
+    const auto t = graph.AddConstant("t", Tensor::Of<double>({2}, std::vector<double>{1, 0.5}));
+    return add(name, fields, {x, s, t});
+  };
+  const auto x = graph.AddValue("x", {.shape = {3, 4}});
+  graph.inputs = {x};
+  const auto w = floats("w", {4, 2}, {1, 2, -1, 0.5f, 0.25f, 3, -2, 1});
+  const auto first = add("first", fb::MatMulT{}, {x, w, runtime::kNoValue});
+  const auto image = graph.AddConstant("i", Tensor::Vector<int64_t>({3, 2, 1}));
+  const auto one = scale("one", add("image", fb::ReshapeT{}, {first, image}));
+  fb::UnaryT relu;
+  relu.activation = fb::Activation(static_cast<uint8_t>(kernels::UnaryKind::kClip), 0, 1e9f);
+  const auto other = scale("other", add("relu", relu, {one}));
+  const auto rows = graph.AddConstant("r", Tensor::Vector<int64_t>({3, 2}));
+  const auto v = floats("v", {2, 2}, {1, factor, -1, 0.5f});
+  graph.outputs = {add("last", fb::MatMulT{},
+                       {add("rows", fb::ReshapeT{}, {other, rows}), v, runtime::kNoValue})};
+  EXPECT_TRUE(InferGraph(graph, false).ok());
+  return graph;
+}
+
+TEST(VerificationTest, ValuesThatFoldedScalesPassAreNotBlamed) {
+  Graph folded = Scaled(1.5f);
+  ASSERT_TRUE(converter::RunPasses(folded, {}).ok());
+  for (const auto& node : folded.nodes) EXPECT_EQ(node.As<fb::ScaleShiftT>(), nullptr);
+  const auto right = Verify(Scaled(1.5f), ModelOf(folded), {});
+  ASSERT_TRUE(right.ok()) << right.status().message();
+  EXPECT_TRUE(right->pass);
+  const auto wrong = Verify(Scaled(1), ModelOf(std::move(folded)), {});
+  ASSERT_TRUE(wrong.ok()) << wrong.status().message();
+  ASSERT_TRUE(wrong->departure.has_value()) << wrong->remark;
+  EXPECT_EQ(wrong->departure->node, "last");
 }
 
 TEST(VerificationTest, TheBoundIsTheCallers) {
