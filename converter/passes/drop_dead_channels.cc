@@ -1,9 +1,10 @@
-// Before: x -> Conv | MatMul (w, b), all w[m] = 0 for some outputs m -> activations, pools -> z,
-//   which Conv | MatMul (v, d) read
+// Before: x -> Conv | MatMul (w, b), all w[m] = 0 for some outputs m -> activations, pools,
+//   depthwise Convs (u, e) -> z, which Conv | MatMul (v, d) read
 // After:  the same without those outputs, and without v[., m]; what they carry, a[m], is added where
 //   it is read: d' = d + sum of v[., m] * a[m], by tap where the reader pads its image
 // Condition: one group on both sides, constant weights, some output stays, nobody else reads the
-//   values between; a pool keeps a constant as it is.
+//   values between; a pool keeps a constant as it is, a depthwise Conv makes a[m] one of
+//   e[m] + sum of u[m] * a[m] where it pads with nothing or a[m] is 0, and goes without u[m] and e[m].
 // Formula: in double; a is b behind the activations. Exact for every finite x. This is what a batch
 //   norm whose gamma is 0 leaves of a filter.
 #include <algorithm>
@@ -82,6 +83,43 @@ bool KeepsConstants(const Node& node) {
          (pool->kind == fb::PoolKind::Average && !pool->count_include_pad);
 }
 
+// One filter of each channel.
+bool IsDepthwise(const Graph& graph, const Node& node) {
+  const auto* conv = node.As<fb::ConvT>();
+  if (conv == nullptr || conv->channels_last || !IsNone(conv->activation) ||
+      node.input(3) != kNoValue || node.input(4) != kNoValue || !MapWeights(graph, node)) {
+    return false;
+  }
+  const Shape& shape = TypeOf(graph, node.inputs[kWeights]).shape;
+  const Tensor* bias = graph.ConstantOf(node.input(kBias));
+  const bool plain = node.input(kBias) == kNoValue ||
+                     (bias != nullptr && bias->shape() == Shape{shape[0]});
+  return plain && shape[1] == 1 && shape[0] == conv->group;
+}
+
+// What a depthwise convolution makes of constant channels; false where its padding is in between.
+bool PassDepthwise(const Graph& graph, const Node& node,
+                   std::vector<std::optional<double>>& constants) {
+  const fb::WindowT& window = *node.As<fb::ConvT>()->window;
+  const bool pads = window.auto_pad == fb::AutoPad::SameUpper ||
+                    window.auto_pad == fb::AutoPad::SameLower ||
+                    std::any_of(window.pads.begin(), window.pads.end(),
+                                [](int64_t pad) { return pad != 0; });
+  const std::vector<double> weights = runtime::ToDoubles(*graph.ConstantOf(node.inputs[kWeights]));
+  const Tensor* bias = graph.ConstantOf(node.input(kBias));
+  const std::vector<double> biases = bias == nullptr ? std::vector<double>(constants.size(), 0)
+                                                     : runtime::ToDoubles(*bias);
+  const size_t taps = weights.size() / constants.size();
+  for (size_t m = 0; m < constants.size(); ++m) {
+    if (!constants[m]) continue;
+    if (pads && *constants[m] != 0) return false;
+    double sum = 0;
+    for (size_t tap = 0; tap < taps; ++tap) sum += weights[m * taps + tap];
+    *constants[m] = biases[m] + sum * *constants[m];
+  }
+  return true;
+}
+
 Tensor Kept(const Tensor& tensor, size_t axis, const std::vector<size_t>& kept) {
   Shape shape = tensor.shape();
   size_t outer = 1, inner = kernels::ElementSize(tensor.element());
@@ -114,6 +152,7 @@ class Drop {
   bool Follow(std::vector<std::optional<double>>& constants);
   bool CarryOn(const std::vector<std::optional<double>>& constants);
   void Keep(size_t index, size_t operand, size_t axis);
+  void KeepOutputs(size_t index);  // weights and bias
   void Remark(size_t of);
 
   Graph& graph_;
@@ -121,6 +160,7 @@ class Drop {
   const BatchNorms& norms_;
   const size_t index_;
   std::vector<ValueId> between_;
+  std::vector<size_t> passed_;  // depthwise convolutions
   ValueId end_ = kNoValue;
   int axis_ = 1;
   std::vector<size_t> kept_;
@@ -132,7 +172,13 @@ bool Drop::Follow(std::vector<std::optional<double>>& constants) {
   for (int reader = uses_.OnlyReader(end_); reader >= 0; reader = uses_.OnlyReader(end_)) {
     const Node& node = graph_.nodes[static_cast<size_t>(reader)];
     const auto* unary = node.As<fb::UnaryT>();
-    if (unary == nullptr && !(axis_ == 1 && KeepsConstants(node))) break;
+    const bool depthwise = axis_ == 1 && node.inputs[0] == end_ && IsDepthwise(graph_, node);
+    if (depthwise) {
+      if (!PassDepthwise(graph_, node, constants)) break;
+      passed_.push_back(static_cast<size_t>(reader));
+    } else if (unary == nullptr && !(axis_ == 1 && KeepsConstants(node))) {
+      break;
+    }
     for (auto& constant : constants) {
       if (unary == nullptr || !constant) continue;
       const fb::Activation& f = unary->activation;
@@ -174,6 +220,14 @@ void Drop::Keep(size_t index, size_t operand, size_t axis) {
   uses_.Learn(graph_, index);
 }
 
+void Drop::KeepOutputs(size_t index) {
+  const Node& node = graph_.nodes[index];
+  Keep(index, kWeights, AxisOfWeights(node, /*outputs=*/true));
+  if (node.input(kBias) != kNoValue) {
+    Keep(index, kBias, graph_.ConstantOf(node.inputs[kBias])->shape().size() - 1);
+  }
+}
+
 void Drop::Remark(size_t of) {
   const Node& node = graph_.nodes[index_];
   const std::string name = NameOf(graph_, node);
@@ -192,10 +246,10 @@ void Drop::Run() {
   for (size_t m = 0; m < constants.size(); ++m) {
     if (!constants[m]) kept_.push_back(m);
   }
-  const Node& node = graph_.nodes[index_];
-  Keep(index_, kWeights, AxisOfWeights(node, /*outputs=*/true));
-  if (node.input(kBias) != kNoValue) {
-    Keep(index_, kBias, graph_.ConstantOf(node.inputs[kBias])->shape().size() - 1);
+  KeepOutputs(index_);
+  for (const size_t index : passed_) {
+    KeepOutputs(index);
+    graph_.nodes[index].As<fb::ConvT>()->group = static_cast<int64_t>(kept_.size());
   }
   const std::vector<int> readers = uses_.Readers(end_);
   for (const int reader : readers) {

@@ -78,6 +78,28 @@ TEST(DropDeadChannels, BetweenProducts) {
   }
 }
 
+// As in MobileNet: what Relu makes 0 passes a padded depthwise convolution, other constants do not.
+TEST(DropDeadChannels, ThroughDepthwiseConvolutions) {
+  for (const bool zero : {false, true}) {
+    for (const int64_t pad : {0, 1}) {
+      for (const bool bias : {false, true}) {
+        SCOPED_TRACE(testing::Message() << zero << pad << bias);
+        Net net;
+        const ValueId x = net.Conv(net.Input({2, 3, 5, 5}), {.outputs = 4, .kernel = {1, 1}});
+        const ValueId norm = net.BatchNorm(x, 1, {0, 1, 0, -2}, {zero ? -7.0 : 7.0, 1, -1, 3});
+        const ConvSpec depthwise{
+            .outputs = 4, .pads = {pad, pad, pad, pad}, .group = 4, .bias = bias};
+        const ValueId deep = net.BatchNorm(net.Conv(net.Relu(norm), depthwise));
+        net.Output(net.Conv(net.Relu(deep), {.outputs = 3, .pads = {1, 1, 1, 1}}));
+        ExpectSameAnswers(net.graph);
+        const int64_t left = zero || pad == 0 ? 2 : 4;
+        EXPECT_EQ(WeightShapes(net.graph),
+                  (std::vector<Shape>{{left, 3, 1, 1}, {left, 1, 3, 3}, {3, left, 3, 3}}));
+      }
+    }
+  }
+}
+
 TEST(DropDeadChannels, StayWhereTheyAreSeen) {
   const std::vector<double> scale = {1, 0, 2, 0}, shift = {1, 5, -3, 2};
   // As an output, by an operator of groups, by a sum; and when nothing else is there.
@@ -88,7 +110,7 @@ TEST(DropDeadChannels, StayWhereTheyAreSeen) {
         net.Relu(net.BatchNorm(x, 1, form == 3 ? std::vector<double>(4, 0) : scale, shift));
     if (form == 0) net.Output(norm);
     ValueId read = norm;
-    if (form == 1) read = net.Conv(norm, {.outputs = 4, .kernel = {1, 1}, .group = 4});
+    if (form == 1) read = net.Conv(norm, {.outputs = 4, .kernel = {1, 1}, .group = 2});
     if (form == 2) read = net.Binary(fb::BinaryKind::Add, norm, net.Relu(net.Input({1, 4, 5, 5})));
     net.Output(net.Conv(read, {.kernel = {1, 1}}));
     ExpectSameAnswers(net.graph);
