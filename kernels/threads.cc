@@ -26,17 +26,29 @@ class Patience {
   const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
+// Indices that are still to be handed out of those meant for a slot.
+struct alignas(64) Share {
+  std::atomic<size_t> next;
+  size_t end;
+};
+
 struct Loop {
-  std::atomic<size_t> next{0};
-  size_t count;
+  Share* shares;
+  size_t slots;
   ThreadPool::Body body;
   void* context;
 };
 
+// A slot's own share first, the same part of every loop: what a step writes is then often in the
+// cache of the thread that reads it in the next. Then what the others have not got round to.
 void RunSlot(void* argument, size_t slot) {
   auto* loop = static_cast<Loop*>(argument);
-  for (size_t index; (index = loop->next.fetch_add(1, std::memory_order_relaxed)) < loop->count;) {
-    loop->body(loop->context, index, slot);
+  for (size_t turn = 0; turn < loop->slots; ++turn) {
+    Share& share = loop->shares[(slot + turn) % loop->slots];
+    while (share.next.load(std::memory_order_relaxed) < share.end) {
+      const size_t index = share.next.fetch_add(1, std::memory_order_relaxed);
+      if (index < share.end) loop->body(loop->context, index, slot);
+    }
   }
 }
 
@@ -53,6 +65,7 @@ struct ThreadPool::Impl {
   Loop* loop = nullptr;  // of the open loop
   size_t slots = 0;
   pthreadpool_t native = nullptr;
+  std::unique_ptr<Share[]> shares;
   Runner run = nullptr;
   void* callers_pool = nullptr;
 
@@ -110,6 +123,7 @@ struct ThreadPool::Impl {
 
 ThreadPool::ThreadPool(int threads) : impl_(std::make_unique<Impl>()) {
   const int most = std::min(threads, static_cast<int>(Impl::kJoined));
+  impl_->shares = std::make_unique<Share[]>(static_cast<size_t>(std::max(most, 1)));
   for (; threads_ < most; ++threads_) {
     try {
       impl_->workers.emplace_back([impl = impl_.get(), slot = static_cast<size_t>(threads_)] {
@@ -123,6 +137,7 @@ ThreadPool::ThreadPool(int threads) : impl_(std::make_unique<Impl>()) {
 
 ThreadPool::ThreadPool(int threads, Runner run, void* pool)
     : impl_(std::make_unique<Impl>()), threads_(threads) {
+  impl_->shares = std::make_unique<Share[]>(static_cast<size_t>(std::max(threads, 1)));
   impl_->run = run;
   impl_->callers_pool = pool;
 }
@@ -140,8 +155,13 @@ void ThreadPool::Run(size_t count, Body body, void* context) {
     for (size_t index = 0; index < count; ++index) body(context, index, 0);
     return;
   }
-  Loop loop{.count = count, .body = body, .context = context};
   const size_t slots = std::min(count, static_cast<size_t>(threads_));
+  Loop loop{.shares = impl_->shares.get(), .slots = slots, .body = body, .context = context};
+  for (size_t slot = 0; slot < slots; ++slot) {
+    const Range share = PartOf(count, slots, slot);
+    loop.shares[slot].next.store(share.begin, std::memory_order_relaxed);
+    loop.shares[slot].end = share.end;
+  }
   if (impl_->run != nullptr) {
     impl_->run(impl_->callers_pool, slots, RunSlot, &loop);
     return;

@@ -49,6 +49,25 @@ TEST(ThreadPool, RunsManyShortLoopsBackToBackAndAfterPauses) {
   }
 }
 
+// Whichever index takes long, the others do not wait for its thread.
+TEST(ThreadPool, TakesOverWhatABusyThreadLeaves) {
+  for (size_t slow = 0; slow < 8; ++slow) {
+    ThreadPool pool(2);
+    if (pool.threads() < 2) GTEST_SKIP() << "the system gives no second thread";
+    std::atomic<size_t> done{0};
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    size_t met = 0;
+    pool.ParallelFor(8, [&](size_t index, size_t) {
+      while (index == slow && done < 7 && std::chrono::steady_clock::now() < limit) {
+        std::this_thread::yield();
+      }
+      if (index == slow) met = done;
+      ++done;
+    });
+    EXPECT_EQ(met, 7u) << "slow index " << slow;
+  }
+}
+
 // Processor time of all threads of the process, in seconds.
 double ProcessorSeconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
