@@ -17,6 +17,8 @@ constexpr size_t kBlockBytes = 192 * 1024;  // of a, that a block of rows reads
 // With fewer rows, reading b anew for each block costs more than a does.
 constexpr size_t kMinBlockRows = 64;
 constexpr size_t kMaxBlockRows = 1024;
+// Reading a weight takes as long as the multiply-adds of so many rows.
+constexpr size_t kWeightRows = 8;
 
 size_t RoundUp(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
@@ -189,7 +191,8 @@ class PanelMatMul final : public Kernel {
       });
       a = rows;
     }
-    const double work = static_cast<double>(m_) * static_cast<double>(n_ * k_);
+    const double work =
+        static_cast<double>(std::max(m_, kWeightRows)) * static_cast<double>(n_ * k_);
     const Split split = SplitProduct(m_, n_, block_rows_, gemm_.columns, work, threads);
     const size_t units = (n_ + gemm_.columns - 1) / gemm_.columns;
     loop(split.m_parts * split.n_parts, [&](size_t index, std::byte* room) {
