@@ -3,7 +3,10 @@
 // Condition: the pads are known, not negative and of spatial axes only; the operator alone reads
 //   the padded image and has explicit pads. Conv: the value is 0. AveragePool: it is 0 and its own
 //   padding, if any, counts as well; windows do not pass the end, nor lie in the padding alone.
+// x -> Pad -> Transpose -> Conv | Pool becomes x -> Transpose -> Pad -> the same first: networks of
+// channels-last frameworks have it.
 #include <algorithm>
+#include <utility>
 
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
@@ -11,35 +14,70 @@
 namespace pleat::converter {
 namespace {
 
+// Begins and ends of all axes of x, as ONNX orders them; nothing when they are not known.
+std::optional<std::vector<int64_t>> AllPads(const Graph& graph, const Node& node) {
+  const auto rank = static_cast<size_t>(TypeOf(graph, node.inputs[0]).rank());
+  const auto pads = KnownInt64s(graph, node.inputs[1]);
+  const auto axes = KnownInt64s(graph, node.input(3));
+  if (!pads || (node.input(3) != kNoValue && !axes)) return std::nullopt;
+  const size_t count = axes ? axes->size() : rank;
+  if (pads->size() != 2 * count) return std::nullopt;
+  std::vector<int64_t> all(2 * rank, 0);
+  for (size_t i = 0; i < count; ++i) {
+    const auto axis = runtime::NormalizeAxis(axes ? (*axes)[i] : static_cast<int64_t>(i),
+                                             static_cast<int>(rank));
+    if (!axis.ok()) return std::nullopt;
+    all[static_cast<size_t>(axis.value())] = (*pads)[i];
+    all[static_cast<size_t>(axis.value()) + rank] = (*pads)[i + count];
+  }
+  return all;
+}
+
 // Begins and ends of the spatial axes that a Pad adds; nothing when it does more or less.
 std::optional<std::vector<int64_t>> SpatialPads(const Graph& graph, const Node& node) {
   const auto* pad = node.As<fb::PadT>();
   const Type& type = TypeOf(graph, node.inputs[0]);
   if (pad->mode != fb::PadMode::Constant || !type.ranked || type.rank() < 3) return std::nullopt;
-  const auto pads = KnownInt64s(graph, node.inputs[1]);
-  const auto axes = KnownInt64s(graph, node.input(3));
-  if (!pads || (node.input(3) != kNoValue && !axes)) return std::nullopt;
+  const auto pads = AllPads(graph, node);
+  if (!pads) return std::nullopt;
   const auto rank = static_cast<size_t>(type.rank());
-  const size_t count = axes ? axes->size() : rank;
-  if (pads->size() != 2 * count) return std::nullopt;
-  std::vector<int64_t> spatial(2 * (rank - 2), 0);
-  for (size_t i = 0; i < count; ++i) {
-    const auto axis =
-        runtime::NormalizeAxis(axes ? (*axes)[i] : static_cast<int64_t>(i), type.rank());
-    const int64_t begin = (*pads)[i], end = (*pads)[i + count];
-    if (!axis.ok() || begin < 0 || end < 0) return std::nullopt;
-    if (axis.value() < 2) {
-      if (begin != 0 || end != 0) return std::nullopt;
-      continue;
-    }
-    spatial[static_cast<size_t>(axis.value()) - 2] = begin;
-    spatial[static_cast<size_t>(axis.value()) - 2 + rank - 2] = end;
+  std::vector<int64_t> spatial;
+  for (size_t i = 0; i < pads->size(); ++i) {
+    if ((*pads)[i] < 0) return std::nullopt;
+    if (i % rank >= 2) spatial.push_back((*pads)[i]);
+    if (i % rank < 2 && (*pads)[i] != 0) return std::nullopt;
   }
   return spatial;
 }
 
+// Swaps a Pad and the Transpose that alone reads it, in the places they have.
+void MoveBehindTranspose(Graph& graph, Node& pad, Node& transpose) {
+  const std::vector<int64_t> perm = transpose.As<fb::TransposeT>()->perm;
+  const Type type = TypeOf(graph, pad.inputs[0]);
+  const auto pads = AllPads(graph, pad);
+  const auto rank = static_cast<size_t>(type.rank());
+  if (!pads || perm.size() != rank) return;
+  std::vector<int64_t> turned;
+  for (size_t i = 0; i < 2 * rank; ++i) {
+    turned.push_back((*pads)[i / rank * rank + static_cast<size_t>(perm[i % rank])]);
+  }
+  Type between = type;
+  for (size_t i = 0; i < rank; ++i) between.shape[i] = type.shape[static_cast<size_t>(perm[i])];
+  const std::string name = NameOf(graph, pad);
+  const ValueId moved = AddTyped(graph, name + ".transposed", between);
+  pad.inputs[1] = AddInt64s(graph, name + "/pads", turned);
+  pad.inputs.resize(std::min<size_t>(pad.inputs.size(), 3));
+  transpose.inputs[0] = std::exchange(pad.inputs[0], moved);
+  pad.outputs = std::exchange(transpose.outputs, {moved});
+  std::swap(pad, transpose);
+}
+
 bool IsZero(const std::vector<int64_t>& pads) {
   return std::all_of(pads.begin(), pads.end(), [](int64_t pad) { return pad == 0; });
+}
+
+bool HasWindow(const Node& node) {
+  return node.As<fb::ConvT>() != nullptr || node.As<fb::PoolT>() != nullptr;
 }
 
 // The window of a node that may take the pads over with this value around the image, else null.
@@ -73,8 +111,16 @@ Status FusePad(Graph& graph) {
   const Uses uses(graph);
   for (Node& node : graph.nodes) {
     if (node.As<fb::PadT>() == nullptr) continue;
-    const auto pads = SpatialPads(graph, node);
     const int reader = uses.OnlyReader(node.outputs[0]);
+    if (reader >= 0 && graph.nodes[static_cast<size_t>(reader)].As<fb::TransposeT>() != nullptr) {
+      Node& transpose = graph.nodes[static_cast<size_t>(reader)];
+      const int behind = uses.OnlyReader(transpose.outputs[0]);
+      if (behind >= 0 && HasWindow(graph.nodes[static_cast<size_t>(behind)])) {
+        MoveBehindTranspose(graph, node, transpose);
+      }
+      continue;
+    }
+    const auto pads = SpatialPads(graph, node);
     const auto value = node.input(2) == kNoValue ? 0.0 : KnownScalar(graph, node.input(2));
     if (!pads || reader < 0 || !value) continue;
     Node& taker = graph.nodes[static_cast<size_t>(reader)];

@@ -284,6 +284,18 @@ TEST(FusePad, ZerosGoIntoConvAndAveragePool) {
   EXPECT_EQ(Count<fb::PadT>(ExpectSameAnswers(pool.graph)), 0);
 }
 
+TEST(FusePad, FromBeforeATranspose) {
+  Net net;
+  const ValueId x = net.Input({2, 5, 6, 3});
+  const ValueId padded = Padded(net, x, {0, 1, 0, 0, 0, 2, 3, 0}, 0);
+  net.Output(net.Conv(net.Transpose(padded, {0, 3, 1, 2}), {.pads = {0, 1, 1, 0}}));
+  EXPECT_EQ(Count<fb::PadT>(ExpectSameAnswers(net.graph)), 0);
+  Net channels;
+  const ValueId wider = Padded(channels, channels.Input({2, 5, 6, 2}), {0, 0, 0, 0, 0, 0, 0, 1}, 0);
+  channels.Output(channels.Conv(channels.Transpose(wider, {0, 3, 1, 2}), {}));
+  EXPECT_EQ(Count<fb::PadT>(ExpectSameAnswers(channels.graph)), 1);
+}
+
 TEST(FusePad, WhatABatchNormStoodBehind) {
   for (const int64_t own : {0, 1}) {
     Net net;
