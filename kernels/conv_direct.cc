@@ -210,6 +210,7 @@ class DirectConv final : public Kernel {
       if (p_.prologue) PrepareRows((rows.end - rows.begin) * taps_, pointers, edge);
     }
     BlockJob block{};
+    if (p_.select.exact) block.chain_steps = kExactChainSteps;
     block.rows = pointers;
     block.row_count = rows.end - rows.begin;
     block.taps = taps_;

@@ -325,8 +325,8 @@ void MultiplyBlock(const BlockJob& job) {
   tile.taps = job.taps;
   tile.count = job.count;
   // Whole taps where they are short.
-  tile.chain = job.count == 0 || job.count >= kChainSteps ? kChainSteps
-                                                          : kChainSteps / job.count * job.count;
+  const size_t steps = job.chain_steps;
+  tile.chain = job.count == 0 || job.count >= steps ? steps : steps / job.count * job.count;
   HWY_ALIGN float carried[kMaxTileFloats];
   if (job.taps * job.count > tile.chain) tile.carried = carried;
   tile.panels = job.panels;
