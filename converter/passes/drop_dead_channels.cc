@@ -97,7 +97,8 @@ bool IsDepthwise(const Graph& graph, const Node& node) {
   return plain && shape[1] == 1 && shape[0] == conv->group;
 }
 
-// What a depthwise convolution makes of constant channels; false where its padding is in between.
+// What a depthwise convolution makes of constant channels; false, and nothing changed, where its
+// padding is in between.
 bool PassDepthwise(const Graph& graph, const Node& node,
                    std::vector<std::optional<double>>& constants) {
   const fb::WindowT& window = *node.As<fb::ConvT>()->window;
@@ -105,6 +106,8 @@ bool PassDepthwise(const Graph& graph, const Node& node,
                     window.auto_pad == fb::AutoPad::SameLower ||
                     std::any_of(window.pads.begin(), window.pads.end(),
                                 [](int64_t pad) { return pad != 0; });
+  const auto meets_pads = [&](std::optional<double> a) { return pads && a && *a != 0; };
+  if (std::any_of(constants.begin(), constants.end(), meets_pads)) return false;
   const std::vector<double> weights = runtime::ToDoubles(*graph.ConstantOf(node.inputs[kWeights]));
   const Tensor* bias = graph.ConstantOf(node.input(kBias));
   const std::vector<double> biases = bias == nullptr ? std::vector<double>(constants.size(), 0)
@@ -112,7 +115,6 @@ bool PassDepthwise(const Graph& graph, const Node& node,
   const size_t taps = weights.size() / constants.size();
   for (size_t m = 0; m < constants.size(); ++m) {
     if (!constants[m]) continue;
-    if (pads && *constants[m] != 0) return false;
     double sum = 0;
     for (size_t tap = 0; tap < taps; ++tap) sum += weights[m * taps + tap];
     *constants[m] = biases[m] + sum * *constants[m];
