@@ -50,7 +50,7 @@ struct Candidate {
 struct SelectOptions {
   bool reference = false;      // only candidates named "reference"
   const char* only = nullptr;  // only this candidate (and `reference` where it refuses)
-  bool exact = false;          // forbid methods that change the sum's terms (Winograd)
+  bool exact = false;          // no other terms than the sum's own (no Winograd), short partial sums
   bool low_memory = false;     // prefer candidates that keep no second copy of the weights
   int threads = 1;
 };

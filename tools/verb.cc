@@ -62,7 +62,8 @@ void AddSessionFlags(CLI::App* verb, SessionFlags& flags) {
   verb->add_option("--kernels", flags.kernels,
                    "Use only this kernel where it can ('reference': plain loops everywhere)");
   verb->add_flag("--exact", flags.exact,
-                 "Keep to methods that add up the terms as they stand (no Winograd)");
+                 "The smallest errors: terms are added up as they stand (no Winograd), in short "
+                 "partial sums");
 }
 
 void AddInputFlags(CLI::App* verb, InputFlags& flags) {

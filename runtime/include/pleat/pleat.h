@@ -161,7 +161,9 @@ typedef struct pleat_options {
    * Results are the same to the bit for any number. At most 1024. */
   int threads;
   pleat_memory memory;
-  int exact; /* not 0: no method that rearranges a convolution's sum (Winograd) */
+  /* Not 0: the smallest errors. No method that rearranges a convolution's sum (Winograd), and short
+   * partial sums. */
+  int exact;
   /* The caller's threads, used instead of Pleat's own when set. */
   pleat_parallel_for parallel_for;
   void* pool; /* its first argument */
