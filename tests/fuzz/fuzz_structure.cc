@@ -5,9 +5,7 @@
 #include <cmath>
 #include <string>
 
-#include "converter/convert.h"
-#include "runtime/model_file.h"
-#include "tests/fuzz/run_model.h"
+#include "tests/fuzz/convert_model.h"
 #include "tests/support/random.h"
 
 namespace {
@@ -144,11 +142,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     Change(*network.mutable_graph(), network, random);
   }
   const std::string bytes = network.SerializeAsString();
-  const auto graph = pleat::converter::ConvertOnnx(std::as_bytes(std::span(bytes)), {});
-  if (!graph.ok()) return 0;
-  const std::string file = pleat::runtime::SerializeGraph(*graph);
-  const auto read = pleat::runtime::ParseGraph(std::as_bytes(std::span(file)), nullptr);
-  PLEAT_CHECK(read.ok(), "a file Pleat wrote can be read");
-  pleat::tests::RunModel(std::as_bytes(std::span(file)), counts);
+  pleat::tests::ConvertAndRun(std::as_bytes(std::span(bytes)), counts);
   return 0;
 }
