@@ -196,6 +196,9 @@ Refusal Refuse(const ConvProblem& p) {
   if (Taps(p) * width > static_cast<int64_t>(kChainSteps)) return "its sums are too long";
   if (p.in_channels < kPanelWidth) return "too few channels";
   if (p.prologue) return "reads its input as it is";
+  if (BestGrouped(static_cast<size_t>(width), p.stride[2]).line == nullptr) {
+    return "vectors are too short here";
+  }
   return RefuseTapBias(p);
 }
 

@@ -198,11 +198,14 @@ void SharedLine(const DepthwiseLine& line) {
 }
 
 DepthwiseFunction ChooseDepthwise(int64_t kernel, int64_t stride, int64_t dilation) {
-  if (dilation == 1 && kernel == 3 && stride == 1) return SharedLine<3, 1>;
-  if (dilation == 1 && kernel == 3 && stride == 2) return SharedLine<3, 2>;
-  if (dilation == 1 && kernel == 5 && stride == 1) return SharedLine<5, 1>;
-  if (dilation == 1 && kernel == 5 && stride == 2) return SharedLine<5, 2>;
-  if (dilation == 1 && kernel == 7 && stride == 1) return SharedLine<7, 1>;
+  // Without vectors there are too few registers for what windows would share.
+  if constexpr (kLanes > 1) {
+    if (dilation == 1 && kernel == 3 && stride == 1) return SharedLine<3, 1>;
+    if (dilation == 1 && kernel == 3 && stride == 2) return SharedLine<3, 2>;
+    if (dilation == 1 && kernel == 5 && stride == 1) return SharedLine<5, 1>;
+    if (dilation == 1 && kernel == 5 && stride == 2) return SharedLine<5, 2>;
+    if (dilation == 1 && kernel == 7 && stride == 1) return SharedLine<7, 1>;
+  }
   return Line<AnyGroup>;
 }
 

@@ -101,9 +101,12 @@ void Line(const GroupedLine& line) {
 }
 
 Grouped ChooseGrouped(size_t width, int64_t stride) {
-  const bool narrow = width < kLanes;
-  if (stride == 1) return {narrow ? Line<1, true> : Line<1, false>, kLanes};
-  return {narrow ? Line<2, true> : Line<2, false>, kLanes};
+  if constexpr (kLanes >= 8 || (kLanes >= 4 && HWY_ARCH_ARM_A64)) {
+    const bool narrow = width < kLanes;
+    if (stride == 1) return {narrow ? Line<1, true> : Line<1, false>, kLanes};
+    return {narrow ? Line<2, true> : Line<2, false>, kLanes};
+  }
+  return {nullptr, kLanes};
 }
 
 }  // namespace HWY_NAMESPACE

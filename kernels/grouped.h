@@ -36,7 +36,7 @@ struct GroupedLine {
 // line, then input by input, then along the window's row.
 struct Grouped {
   // For groups narrower than a vector, of which it holds a whole number, or a whole number of
-  // vectors wide; for a stride of 1 or 2.
+  // vectors wide; for a stride of 1 or 2. Null where vectors are too short to gain anything.
   void (*line)(const GroupedLine& line);
   size_t lanes;
 };
