@@ -1,10 +1,12 @@
 // Before: x -> ScaleShift(s, t, bounds) -> views -> Conv | MatMul | mean or sum over space -> y
 // After:  x -> views -> the same, reading x * s[c] + t[c] within the bounds -> y; MatMul as the Conv
 //   of one pixel that it is
-// Condition: there is no other activation; the reader is the only one, its channels lie last and are
-//   proved to be those of s; it has constant weights and no prologue yet, and is not depthwise, whose
-//   kernel reads each pixel too often; what pads its image is added behind the prologue. A mean
-//   keeps the channels. A MatMul multiplies an image or a sequence by one matrix.
+// Condition: there is no other activation; every reader is such an operator, whose channels lie last
+//   and are proved to be those of s; it has constant weights and no prologue yet, and is not
+//   depthwise, whose kernel reads each pixel too often; what pads its image is added behind the
+//   prologue. A mean keeps the channels. A MatMul multiplies an image or a sequence by one matrix.
+#include <algorithm>
+
 #include "converter/passes/affine.h"
 #include "converter/passes/batch_norms.h"
 #include "converter/passes/passes.h"
@@ -63,30 +65,45 @@ size_t PositionIn(const Graph& graph, const Node& node, int rank) {
   return means && node.input(kOfReduce) == kNoValue ? kOfReduce : 0;
 }
 
-// Follows the only reader through views until one takes the prologue. Fails with what stands there.
-std::optional<Taker> Find(const Graph& graph, const Uses& uses, const Node& scale_shift,
-                          const Node** stopped_at) {
-  Taker taker{.affine = AffineOf(graph, scale_shift)};
-  ValueId value = scale_shift.outputs[0];
-  for (bool first = true;; first = false) {
-    const int reader = uses.OnlyReader(value);
-    if (reader < 0) return std::nullopt;
-    const Node& node = graph.nodes[static_cast<size_t>(reader)];
-    taker.node = static_cast<size_t>(reader);
-    if (first) taker.first_view = taker.node;
-    *stopped_at = &node;
-    if (node.inputs[0] != value) return std::nullopt;
-    const Type& type = TypeOf(graph, value);
-    if (!IsRearrangement(node)) {
-      const bool last = type.ranked && type.rank() >= 3 && taker.affine.axis == type.rank() - 1;
-      return last && PositionIn(graph, node, type.rank()) != 0 ? std::optional(taker)
-                                                               : std::nullopt;
+// All that read the ScaleShift, through views, each with a prologue of its own; empty where one
+// cannot take it, which `stopped_at` is.
+std::vector<Taker> FindAll(const Graph& graph, const Uses& uses, const Node& scale_shift,
+                           const Node** stopped_at) {
+  struct Path {
+    ValueId value;
+    size_t first_view;
+    Affine affine;
+  };
+  constexpr size_t kMostReaders = 100;
+  std::vector<Path> pending = {{scale_shift.outputs[0], 0, AffineOf(graph, scale_shift)}};
+  std::vector<Taker> takers;
+  for (bool first = true; !pending.empty(); first = false) {
+    const Path path = std::move(pending.back());
+    pending.pop_back();
+    const Type& type = TypeOf(graph, path.value);
+    const bool last = type.ranked && type.rank() >= 3 && path.affine.axis == type.rank() - 1;
+    const std::vector<int>& readers = uses.Readers(path.value);
+    if (readers.empty() || takers.size() + readers.size() > kMostReaders) return {};
+    for (const int reader : readers) {
+      if (reader < 0) return {};
+      const auto index = static_cast<size_t>(reader);
+      const Node& node = graph.nodes[index];
+      *stopped_at = &node;
+      const bool once = std::count(node.inputs.begin(), node.inputs.end(), path.value) == 1;
+      if (!once || node.inputs[0] != path.value) return {};
+      const size_t view = first ? index : path.first_view;
+      if (IsRearrangement(node)) {
+        std::vector<Affine> behind = AfterRearrangement(graph, node, path.affine);
+        if (behind.size() != 1) return {};
+        pending.push_back({node.outputs[0], view, std::move(behind[0])});
+      } else if (last && PositionIn(graph, node, type.rank()) != 0) {
+        takers.push_back({index, view, path.affine});
+      } else {
+        return {};
+      }
     }
-    const std::vector<Affine> behind = AfterRearrangement(graph, node, taker.affine);
-    if (behind.size() != 1) return std::nullopt;
-    taker.affine = behind[0];
-    value = node.outputs[0];
   }
+  return takers;
 }
 
 // A product with one matrix is a convolution of single pixels, channels last.
@@ -124,9 +141,8 @@ ValueId AddFloats(Graph& graph, const std::string& name, const std::vector<doubl
       name, Tensor::Vector(std::vector<float>(numbers.begin(), numbers.end())));
 }
 
-void Give(Graph& graph, Uses& uses, BatchNorms& norms, size_t index, const Taker& found) {
-  for (const size_t changed : {index, found.first_view, found.node}) uses.Forget(graph, changed);
-  Node& scale_shift = graph.nodes[index];
+void GiveTo(Graph& graph, Uses& uses, const Node& scale_shift, const Taker& found) {
+  for (const size_t changed : {found.first_view, found.node}) uses.Forget(graph, changed);
   Node& taking = graph.nodes[found.node];
   const int rank = TypeOf(graph, taking.inputs[0]).rank();
   const size_t at = PositionIn(graph, taking, rank);
@@ -147,11 +163,22 @@ void Give(Graph& graph, Uses& uses, BatchNorms& norms, size_t index, const Taker
                                             static_cast<double>(activation.b())});
   }
   graph.nodes[found.first_view].inputs[0] = scale_shift.inputs[0];
-  norms.MarkFolded(scale_shift, "prologue", NameOf(graph, taking));
   AddSources(taking, scale_shift);
-  Empty(scale_shift);
   uses.Learn(graph, found.node);
   if (found.first_view != found.node) uses.Learn(graph, found.first_view);
+}
+
+void Give(Graph& graph, Uses& uses, BatchNorms& norms, size_t index,
+          const std::vector<Taker>& takers) {
+  Node& scale_shift = graph.nodes[index];
+  std::string into;
+  for (const Taker& taker : takers) {
+    GiveTo(graph, uses, scale_shift, taker);
+    into += (into.empty() ? "" : ", ") + NameOf(graph, graph.nodes[taker.node]);
+  }
+  norms.MarkFolded(scale_shift, "prologue", into);
+  uses.Forget(graph, index);
+  Empty(scale_shift);
 }
 
 bool IsFloat32(const Tensor* tensor) {
@@ -193,8 +220,8 @@ Status FusePrologue(Graph& graph) {
     const bool bounds = activation.kind() == static_cast<uint8_t>(kernels::UnaryKind::kClip);
     if (!bounds && !IsNone(activation)) continue;
     const Node* reader = nullptr;
-    if (const auto taker = Find(graph, uses, node, &reader)) {
-      Give(graph, uses, norms, i, *taker);
+    if (const auto takers = FindAll(graph, uses, node, &reader); !takers.empty()) {
+      Give(graph, uses, norms, i, takers);
     } else if (reader != nullptr) {
       SayWhatReads(graph, norms, node, *reader);
     }

@@ -99,14 +99,30 @@ TEST(FusePrologue, SumsAreAddedBehindIt) {
   EXPECT_EQ(Count<fb::BinaryT>(folded) + Count<fb::ScaleShiftT>(folded), 0);
 }
 
-TEST(FusePrologue, SeveralReadersShareOnePass) {
-  Net net;
-  const ValueId x = net.Relu(net.Input({1, 4, 8, 8}));
-  net.Output(x);
-  const ValueId read = net.Relu(net.BatchNorm(x));
-  net.Output(net.Conv(read, {.kernel = {1, 1}}));
-  net.Output(net.Conv(read, {}));
-  EXPECT_EQ(Fate(ExpectSameAnswers(net.graph)).substr(0, 4), "KEPT");
+// As in ResNet V2: the convolutions of the branch and the shortcut read one BatchNorm -> Relu.
+TEST(FusePrologue, SeveralReadersTakeOneEach) {
+  for (int form = 0; form < 6; ++form) {
+    Net net;
+    const ValueId x = net.Relu(net.Input({1, 4, 8, 8}));
+    net.Output(x);
+    const ValueId norm = net.BatchNorm(x);
+    const ValueId read = form == 1 ? norm : net.Relu(norm);
+    net.Output(net.Conv(read, {.kernel = {1, 1}}));
+    net.Output(net.Conv(read, {.pads = {1, 0, 0, 2}}));
+    if (form == 2) net.Output(net.Conv(read, {.outputs = 4, .group = 4}));
+    if (form == 3) net.Output(net.Binary(Add, read, x));
+    if (form == 4) net.Output(read);
+    if (form == 5) net.Output(net.Relu(net.Conv(read, {.strides = {2, 2}})));
+    const Graph folded = ExpectSameAnswers(net.graph);
+    // Without an activation weights take it. One that takes none leaves the pass for all of them.
+    const char* fates[] = {"FOLDED prologue", "FOLDED next", "KEPT", "KEPT", "KEPT", "FOLDED prologue"};
+    EXPECT_TRUE(Fate(folded).starts_with(fates[form])) << form << Fate(folded);
+    EXPECT_EQ(Count<fb::ScaleShiftT>(folded), Fate(folded)[0] == 'K' ? 1 : 0);
+    if (form == 5) {
+      EXPECT_EQ(std::count(folded.batch_norms[0].into.begin(), folded.batch_norms[0].into.end(), ','),
+                2);
+    }
+  }
 }
 
 TEST(MatchActivations, HardSwishInEveryOrder) {
