@@ -2,9 +2,10 @@
 //   depthwise Convs (u, e) -> z, which Conv | MatMul (v, d) read
 // After:  the same without those outputs, and without v[., m]; what they carry, a[m], is added where
 //   it is read: d' = d + sum of v[., m] * a[m], by tap where the reader pads its image
-// Condition: one group on both sides, constant weights, some output stays, nobody else reads the
-//   values between; a pool keeps a constant as it is, a depthwise Conv makes a[m] one of
-//   e[m] + sum of u[m] * a[m] where it pads with nothing or a[m] is 0, and goes without u[m] and e[m].
+// Condition: constant weights, some output stays, nobody else reads the values between; a pool keeps
+//   a constant as it is, a depthwise Conv makes a[m] one of e[m] + sum of u[m] * a[m] where it pads
+//   with nothing or a[m] is 0, and goes without u[m] and e[m]. Groups of a Conv on either side lose
+//   as many channels each and keep some; what is dead beyond that stays.
 // Formula: in double; a is b behind the activations. Exact for every finite x. This is what a batch
 //   norm whose gamma is 0 leaves of a filter.
 #include <algorithm>
@@ -28,13 +29,19 @@ size_t AxisOfWeights(const Node& node, bool outputs) {
   return outputs != product->transpose_b ? 1 : 0;
 }
 
-// Its channels can be taken out one by one.
+// Its channels can be taken out, from every group as many, and leave some in each.
 bool IsWhole(const Graph& graph, const Node& node) {
   const auto* conv = node.As<fb::ConvT>();
   const auto* product = node.As<fb::MatMulT>();
   if (conv == nullptr && product == nullptr) return false;
-  if (conv != nullptr ? conv->group != 1 : product->transpose_a) return false;
-  return MapWeights(graph, node).has_value();
+  if (!MapWeights(graph, node)) return false;
+  if (product != nullptr) return !product->transpose_a;
+  return conv->group == 1 || TypeOf(graph, node.inputs[kWeights]).shape[1] > 1;
+}
+
+int64_t GroupsOf(const Node& node) {
+  const auto* conv = node.As<fb::ConvT>();
+  return conv != nullptr ? conv->group : 1;
 }
 
 int ChannelAxis(const Graph& graph, const Node& node, ValueId value) {
@@ -141,6 +148,28 @@ Tensor Kept(const Tensor& tensor, size_t axis, const std::vector<size_t>& kept) 
   return result;
 }
 
+// The same of weights whose second axis has the inputs of one of several groups.
+Tensor KeptOfGroups(const Tensor& weights, int64_t groups, const std::vector<size_t>& kept) {
+  const Shape& shape = weights.shape();
+  const auto rows = static_cast<size_t>(shape[0] / groups), inputs = static_cast<size_t>(shape[1]);
+  const size_t taps = static_cast<size_t>(weights.count()) / (static_cast<size_t>(shape[0]) * inputs);
+  const size_t bytes = taps * kernels::ElementSize(weights.element());
+  const size_t left = kept.size() / static_cast<size_t>(groups);
+  Shape smaller = shape;
+  smaller[1] = static_cast<int64_t>(left);
+  Tensor result = Tensor::Make(weights.element(), smaller);
+  const auto* from = static_cast<const std::byte*>(weights.raw());
+  auto* to = static_cast<std::byte*>(result.mutable_raw());
+  for (size_t m = 0; m < static_cast<size_t>(shape[0]); ++m) {
+    for (size_t i = 0; i < left; ++i) {
+      const size_t input = kept[m / rows * left + i] - m / rows * inputs;
+      std::memcpy(to, from + (m * inputs + input) * bytes, bytes);
+      to += bytes;
+    }
+  }
+  return result;
+}
+
 // One producer of constant channels, and all that has to change with it.
 class Drop {
  public:
@@ -152,6 +181,9 @@ class Drop {
  private:
   // Follows the constants to `end_`, the value that linear operators alone read.
   bool Follow(std::vector<std::optional<double>>& constants);
+  // Leaves as many constants to every group of the producer and the readers; false where none are
+  // left, or no groups are within one another.
+  bool Even(std::vector<std::optional<double>>& constants) const;
   bool CarryOn(const std::vector<std::optional<double>>& constants);
   void Keep(size_t index, size_t operand, size_t axis);
   void KeepOutputs(size_t index);  // weights and bias
@@ -200,6 +232,34 @@ bool Drop::Follow(std::vector<std::optional<double>>& constants) {
   });
 }
 
+bool Drop::Even(std::vector<std::optional<double>>& constants) const {
+  std::vector<int64_t> all = {GroupsOf(graph_.nodes[index_])};
+  for (const int reader : uses_.Readers(end_)) {
+    all.push_back(GroupsOf(graph_.nodes[static_cast<size_t>(reader)]));
+  }
+  const auto groups = static_cast<size_t>(*std::max_element(all.begin(), all.end()));
+  for (const int64_t others : all) {
+    if (groups % static_cast<size_t>(others) != 0) return false;
+  }
+  const size_t width = constants.size() / groups;
+  size_t fewest = width - 1;
+  for (size_t group = 0; group < groups; ++group) {
+    size_t dead = 0;
+    for (size_t m = group * width; m < (group + 1) * width; ++m) dead += constants[m] ? 1 : 0;
+    fewest = std::min(fewest, dead);
+  }
+  if (groups == 1) return true;
+  for (size_t group = 0; group < groups; ++group) {
+    size_t left = fewest;
+    for (size_t m = group * width; m < (group + 1) * width; ++m) {
+      if (!constants[m]) continue;
+      if (left == 0) constants[m].reset();
+      else --left;
+    }
+  }
+  return fewest > 0;
+}
+
 bool Drop::CarryOn(const std::vector<std::optional<double>>& constants) {
   Affine carried{.axis = axis_};
   for (const auto& constant : constants) {
@@ -215,10 +275,14 @@ bool Drop::CarryOn(const std::vector<std::optional<double>>& constants) {
 }
 
 void Drop::Keep(size_t index, size_t operand, size_t axis) {
+  const int64_t groups = GroupsOf(graph_.nodes[index]);
   ValueId& id = graph_.nodes[index].inputs[operand];
   const std::string name = graph_.values[static_cast<size_t>(id)].name;
   uses_.Forget(graph_, index);
-  id = graph_.AddConstant(name, Kept(*graph_.ConstantOf(id), axis, kept_));
+  const Tensor& whole = *graph_.ConstantOf(id);
+  const bool inputs = operand == kWeights && axis == 1 && groups > 1;
+  id = graph_.AddConstant(name, inputs ? KeptOfGroups(whole, groups, kept_)
+                                       : Kept(whole, axis, kept_));
   uses_.Learn(graph_, index);
 }
 
@@ -244,7 +308,7 @@ void Drop::Run() {
   auto constants = ConstantChannels(graph_, graph_.nodes[index_]);
   if (constants.empty()) return;
   axis_ = ChannelAxis(graph_, graph_.nodes[index_], graph_.nodes[index_].outputs[0]);
-  if (axis_ < 1 || !Follow(constants) || !CarryOn(constants)) return;
+  if (axis_ < 1 || !Follow(constants) || !Even(constants) || !CarryOn(constants)) return;
   for (size_t m = 0; m < constants.size(); ++m) {
     if (!constants[m]) kept_.push_back(m);
   }

@@ -102,7 +102,7 @@ TEST(DropDeadChannels, ThroughDepthwiseConvolutions) {
 
 TEST(DropDeadChannels, StayWhereTheyAreSeen) {
   const std::vector<double> scale = {1, 0, 2, 0}, shift = {1, 5, -3, 2};
-  // As an output, by an operator of groups, by a sum; and when nothing else is there.
+  // As an output, by a group of nothing else, by a sum; and when nothing else is there.
   for (int form = 0; form < 4; ++form) {
     Net net;
     const ValueId x = net.Conv(net.Input({1, 4, 5, 5}), {.outputs = 4, .kernel = {1, 1}});
@@ -110,11 +110,46 @@ TEST(DropDeadChannels, StayWhereTheyAreSeen) {
         net.Relu(net.BatchNorm(x, 1, form == 3 ? std::vector<double>(4, 0) : scale, shift));
     if (form == 0) net.Output(norm);
     ValueId read = norm;
-    if (form == 1) read = net.Conv(norm, {.outputs = 4, .kernel = {1, 1}, .group = 2});
+    if (form == 1) read = net.Conv(norm, {.outputs = 8, .kernel = {1, 1}, .group = 4});
     if (form == 2) read = net.Binary(fb::BinaryKind::Add, norm, net.Relu(net.Input({1, 4, 5, 5})));
     net.Output(net.Conv(read, {.kernel = {1, 1}}));
     ExpectSameAnswers(net.graph);
-    for (const Shape& shape : WeightShapes(net.graph)) EXPECT_EQ(shape[0], 4) << form;
+    EXPECT_EQ(WeightShapes(net.graph)[0][0], 4) << form;
+  }
+}
+
+// From each group as many go, and one stays; groups have to be within one another.
+TEST(DropDeadChannels, OfGroupsOnEitherSide) {
+  struct Case {
+    int64_t before, after;  // groups
+    std::vector<double> scale;
+    int64_t left;
+  };
+  const Case cases[] = {
+      {1, 2, {0, 1, 0, 2, 1, 0, -1, 1, 1, 2, 0, 2}, 10},  // 3 of 6, 1 of 6
+      {2, 1, {1, 0, 1, 2, 1, 0, 0, 1, 0, 0, 1, 2}, 8},    // 2 of 6, 3 of 6
+      {2, 4, {0, 1, 1, 1, 0, 1, 0, 0, 1, 1, 1, 0}, 8},    // 1 of 3 in each, 2 in one
+      {4, 2, {0, 1, 1, 0, 0, 0, 0, 0, 1, 1, 0, 1}, 8},    // a whole group is dead
+      {1, 3, {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2}, 12},   // of one group alone
+      {2, 3, {0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1}, 12},   // neither is within the other
+      {3, 3, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 3},    // nearly nothing is left
+      {1, 12, {0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1}, 12},  // groups of one input
+  };
+  for (const Case& c : cases) {
+    for (const int64_t pad : {0, 1}) {
+      SCOPED_TRACE(testing::Message() << c.before << " " << c.after << " " << pad);
+      Net net;
+      const ValueId x = net.Conv(net.Input({2, 12, 5, 5}), {.outputs = 12, .group = c.before});
+      std::vector<double> shift;
+      for (int i = 0; i < 12; ++i) shift.push_back(i % 5 - 1);
+      const ValueId norm = net.Relu(net.BatchNorm(x, 1, c.scale, shift));
+      const int64_t outputs = c.after == 12 ? 24 : 12;
+      net.Output(net.Conv(
+          norm, {.outputs = outputs, .pads = {pad, pad, 0, pad}, .group = c.after}));
+      ExpectSameAnswers(net.graph);
+      const Shape before = {c.left, 12 / c.before, 3, 3}, after = {outputs, c.left / c.after, 3, 3};
+      EXPECT_EQ(WeightShapes(net.graph), (std::vector<Shape>{before, after}));
+    }
   }
 }
 
