@@ -1,6 +1,8 @@
 #include "converter/passes/backward_fold.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "converter/passes/links.h"
 #include "converter/seeded_bugs.h"
@@ -256,6 +258,13 @@ bool BackwardFold::IntoAffine(size_t index, const Affine& affine) {
   Affine composed = Compose(before, affine);
   for (const auto* numbers : {&composed.scale, &composed.shift}) {
     if (auto refusal = CheckRange(*numbers)) return Refuse(*refusal, name);
+  }
+  for (size_t c = 0; c < composed.channels(); ++c) {
+    const double scale = std::abs(composed.scale[c]);
+    if (scale == 0 || scale >= std::numeric_limits<float>::min()) continue;
+    if (scale >= std::abs(before.scale[c])) continue;
+    return Refuse("UNDERFLOW", "the scale of channel " + std::to_string(c) + " in '" + name +
+                                   "' would be below the smallest normal float32");
   }
   affine_.push_back({index, std::move(composed)});
   kind_ = "affine";
