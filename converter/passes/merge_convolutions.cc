@@ -3,7 +3,8 @@
 // Condition: nobody else reads the terms; strides and groups are the same, dilations too where a
 //   kernel has more than one tap; the windows, placed by their padding, see the same image; and the
 //   window around all of them has no more taps than the windows had together. x itself counts as a
-//   term only with a scale of its own.
+//   term only with a scale of its own. A term may be subtracted: its numbers change sign.
+//   (FastViT, arXiv 2303.14189, subtracts the batch norm of the image.)
 // Formula: w = the sum of the kernels, each at its place in the window around them, ScaleShift
 //   being s at the centre of each channel's own kernel; b = b1 + b2 + t. In double. Zeros outside
 //   the image are the same zeros for every term, so this is exact at borders too.
@@ -36,6 +37,7 @@ int64_t CountOf(const std::vector<Taps>& axes) {
 struct Term {
   size_t node = 0;
   bool identity = false;  // ScaleShift
+  double sign = 1;        // -1 when it is subtracted
   std::vector<Taps> axes;
   int64_t group = 1;
   int64_t outputs = 0;
@@ -133,8 +135,9 @@ class Merged {
       : graph_(graph), term_(term), axes_(term.axes), base_(term.axes) {
     const Node& node = graph.nodes[term.node];
     weights_ = runtime::ToDoubles(*graph.ConstantOf(node.inputs[1]));
+    for (double& weight : weights_) weight *= term.sign;
     bias_.assign(static_cast<size_t>(term.outputs), 0);
-    AddBias(node);
+    AddBias(node, term.sign);
   }
 
   bool Take(const Term& other);
@@ -144,11 +147,11 @@ class Merged {
   void Write(Graph& graph, BatchNorms& norms) const;
 
  private:
-  void AddBias(const Node& node) {
+  void AddBias(const Node& node, double sign) {
     const Tensor* bias = graph_.ConstantOf(node.input(2));
     if (bias == nullptr) return;
     const std::vector<double> numbers = runtime::ToDoubles(*bias);
-    for (size_t m = 0; m < bias_.size(); ++m) bias_[m] += numbers[m];
+    for (size_t m = 0; m < bias_.size(); ++m) bias_[m] += sign * numbers[m];
   }
   // The weights of `from` spread over the window `to`.
   std::vector<double> Spread(const std::vector<double>& weights, const std::vector<Taps>& from,
@@ -214,8 +217,8 @@ bool Merged::Take(const Term& other) {
   }
   const std::vector<double> added = Spread(kernel, axes, *around);
   weights_ = Spread(weights_, axes_, *around);
-  for (size_t i = 0; i < added.size(); ++i) weights_[i] += added[i];
-  AddBias(node);
+  for (size_t i = 0; i < added.size(); ++i) weights_[i] += other.sign * added[i];
+  AddBias(node, other.sign);
   axes_ = *around;
   taps_of_terms_ = terms;
   taken_.push_back(other);
@@ -251,42 +254,55 @@ void Merged::Write(Graph& graph, BatchNorms& norms) const {
 
 bool IsSum(const Node& node) {
   const auto* binary = node.As<fb::BinaryT>();
-  return binary != nullptr && binary->kind == fb::BinaryKind::Add && IsNone(binary->activation);
+  return binary != nullptr && IsNone(binary->activation) &&
+         (binary->kind == fb::BinaryKind::Add || binary->kind == fb::BinaryKind::Sub);
 }
+
+struct Summand {
+  ValueId value = kNoValue;
+  double sign = 1;
+};
 
 // The sums below `root` that nobody else reads, and what they add.
 void Collect(const Graph& graph, const Uses& uses, size_t root, std::vector<size_t>& sums,
-             std::vector<ValueId>& terms) {
+             std::vector<Summand>& terms) {
   const Type& type = TypeOf(graph, graph.nodes[root].outputs[0]);
-  std::vector<ValueId> pending;
-  const auto open = [&](size_t sum) {
+  std::vector<Summand> pending;
+  const auto open = [&](size_t sum, double sign) {
     sums.push_back(sum);
-    const std::vector<ValueId>& inputs = graph.nodes[sum].inputs;
-    pending.insert(pending.end(), inputs.rbegin(), inputs.rend());
+    const Node& node = graph.nodes[sum];
+    const bool subtracts = node.As<fb::BinaryT>()->kind == fb::BinaryKind::Sub;
+    pending.push_back({node.inputs[1], subtracts ? -sign : sign});
+    pending.push_back({node.inputs[0], sign});
   };
-  open(root);
+  open(root, 1);
   while (!pending.empty()) {
-    const ValueId id = pending.back();
+    const auto [id, sign] = pending.back();
     pending.pop_back();
     const int maker = uses.Maker(id);
     const bool inner = maker >= 0 && uses.OnlyReader(id) >= 0 &&
                        IsSum(graph.nodes[static_cast<size_t>(maker)]) && TypeOf(graph, id) == type;
     if (inner) {
-      open(static_cast<size_t>(maker));
+      open(static_cast<size_t>(maker), sign);
     } else {
-      terms.push_back(id);
+      terms.push_back({id, sign});
     }
   }
 }
 
-// Adds the values up into `result`, in the nodes `sums`.
-void Chain(Graph& graph, const std::vector<size_t>& sums, const std::vector<ValueId>& values,
+// Adds the values up into `result`, in the nodes `sums`, from one on that is whole and added.
+void Chain(Graph& graph, const std::vector<size_t>& sums, std::vector<Summand> values,
            ValueId result) {
-  ValueId at = values[0];
+  std::stable_partition(values.begin(), values.end(), [&](const Summand& summand) {
+    return summand.sign > 0 && TypeOf(graph, summand.value) == TypeOf(graph, result);
+  });
+  ValueId at = values[0].value;
   for (size_t i = 1; i < values.size(); ++i) {
     Node& sum = graph.nodes[sums[values.size() - 1 - i]];
     const ValueId next = i + 1 == values.size() ? result : sum.outputs[0];
-    sum.inputs = {at, values[i]};
+    sum.As<fb::BinaryT>()->kind =
+        values[i].sign > 0 ? fb::BinaryKind::Add : fb::BinaryKind::Sub;
+    sum.inputs = {at, values[i].value};
     sum.outputs[0] = next;
     at = next;
   }
@@ -294,11 +310,12 @@ void Chain(Graph& graph, const std::vector<size_t>& sums, const std::vector<Valu
 
 bool MergeTerms(Graph& graph, const Uses& uses, BatchNorms& norms, size_t root) {
   std::vector<size_t> sums;
-  std::vector<ValueId> values;
+  std::vector<Summand> values;
   Collect(graph, uses, root, sums, values);
   std::map<ValueId, std::vector<std::pair<Term, ValueId>>> by_input;
-  for (ValueId id : values) {
-    if (const auto term = TermOf(graph, uses, id)) {
+  for (const auto& [id, sign] : values) {
+    if (auto term = TermOf(graph, uses, id)) {
+      term->sign = sign;
       by_input[graph.nodes[term->node].inputs[0]].push_back({*term, id});
     }
   }
@@ -318,13 +335,16 @@ bool MergeTerms(Graph& graph, const Uses& uses, BatchNorms& norms, size_t root) 
     if (!merged.grown() || !merged.IsFinite()) continue;
     merged.Write(graph, norms);
     gone.insert(taken.begin(), taken.end());
+    for (Summand& summand : values) {
+      if (summand.value == terms[0].second) summand.sign = 1;
+    }
     merged_any = true;
   }
   if (!merged_any) return false;
-  std::erase_if(values, [&](ValueId id) { return gone.contains(id); });
+  std::erase_if(values, [&](const Summand& summand) { return gone.contains(summand.value); });
   const ValueId result = graph.nodes[root].outputs[0];
   if (values.size() == 1) {
-    Node& node = graph.nodes[static_cast<size_t>(uses.Maker(values[0]))];
+    Node& node = graph.nodes[static_cast<size_t>(uses.Maker(values[0].value))];
     for (size_t sum : sums) AddSources(node, graph.nodes[sum]);
     node.outputs[0] = result;
   } else {

@@ -46,6 +46,25 @@ TEST(MergeConvolutions, RepVggIsOneConvolution) {
   }
 }
 
+// The mixer of FastViT: x + gamma * (wide(x) + point(x) - batch norm(x)), in each order of a - b.
+TEST(MergeConvolutions, SubtractedTermsAreMerged) {
+  for (int order : {0, 1, 2}) {
+    Net net(static_cast<uint64_t>(11 + order));
+    const ValueId x = net.Relu(net.Input({2, 4, 5, 6})), other = net.Input({2, 4, 5, 6});
+    const auto sub = [&](ValueId a, ValueId b) { return net.Binary(fb::BinaryKind::Sub, a, b); };
+    const ValueId wide = net.BatchNorm(
+        net.Conv(x, {.outputs = 4, .kernel = {3, 3}, .pads = {1, 1, 1, 1}, .group = 4}));
+    const ValueId point = net.BatchNorm(net.Conv(x, {.outputs = 4, .kernel = {1, 1}, .group = 4}));
+    const ValueId image = net.BatchNorm(x);
+    ValueId y = order == 0 ? sub(Sum(net, wide, point), image) : sub(image, sub(wide, point));
+    if (order == 2) y = sub(y, net.Relu(other));
+    net.Output(Sum(net, x, net.BatchNorm(y)));
+    const Graph merged = ExpectSameAnswers(net.graph);
+    EXPECT_EQ(Convs(merged), 1);
+    EXPECT_EQ(Count<fb::ScaleShiftT>(merged), order == 2 ? 1 : 0);
+  }
+}
+
 TEST(MergeConvolutions, CrossedKernelsNeedTheirMiddle) {
   const auto convs = [](bool square) {
     Net net(3);
