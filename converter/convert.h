@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "converter/limits.h"
 #include "runtime/graph.h"
 
 namespace pleat::converter {
@@ -27,6 +28,7 @@ struct ConvertOptions {
   // Folder that external data lives in; empty: a model with external data is refused.
   std::string folder;
   TrainingMode training = TrainingMode::kBatch;
+  Limits limits;
   bool fold = true;   // false: every affine step stays one of its own
   bool merge = true;  // false: convolutions that are added up stay apart
   // Stops after the pass of this name, or runs this one alone; empty: all of them run. Fails where

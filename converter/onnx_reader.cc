@@ -24,8 +24,6 @@ using runtime::Result;
 using runtime::Status;
 using runtime::Unsupported;
 
-constexpr int64_t kMaxModelBytes = INT32_MAX;
-
 struct Signature {
   std::string_view start;
   const char* what;
@@ -113,6 +111,13 @@ class File {
   int fd_;
 };
 
+Status CheckFileSize(const std::string& what, int64_t bytes, const Limits& limits) {
+  const int64_t limit = std::min(limits.file_bytes, Limits{}.file_bytes);
+  if (bytes <= limit) return Status::Ok();
+  return LimitExceeded(what + " has " + std::to_string(bytes) + " bytes, more than the limit of " +
+                       std::to_string(limit) + "; weights may be external data");
+}
+
 }  // namespace
 
 std::string FolderOf(const std::string& path) {
@@ -127,12 +132,11 @@ int64_t OpsetOf(const onnx::ModelProto& model) {
   return 0;
 }
 
-Result<std::unique_ptr<onnx::ModelProto>> ReadOnnx(std::span<const std::byte> bytes) {
+Result<std::unique_ptr<onnx::ModelProto>> ReadOnnx(std::span<const std::byte> bytes,
+                                                  const Limits& limits) {
   PLEAT_RETURN_IF_ERROR(
       CheckLooksLikeOnnx({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
-  if (bytes.size() > static_cast<size_t>(kMaxModelBytes)) {
-    return LimitExceeded("the model is larger than 2 GiB; keep its weights as external data");
-  }
+  PLEAT_RETURN_IF_ERROR(CheckFileSize("the model", std::ssize(bytes), limits));
   PLEAT_RETURN_IF_ERROR(ScanModelWire(bytes, LimitsFor(bytes.size())));
   auto model = std::make_unique<onnx::ModelProto>();
   google::protobuf::io::CodedInputStream stream(reinterpret_cast<const uint8_t*>(bytes.data()),
@@ -145,16 +149,14 @@ Result<std::unique_ptr<onnx::ModelProto>> ReadOnnx(std::span<const std::byte> by
   return model;
 }
 
-Result<std::vector<std::byte>> ReadModelFile(const std::string& path) {
+Result<std::vector<std::byte>> ReadModelFile(const std::string& path, const Limits& limits) {
   File file(path);
   struct stat info = {};
   if (file.fd() < 0 || fstat(file.fd(), &info) != 0) {
     return IoError("cannot open " + path + ": " + std::strerror(errno));
   }
   if (!S_ISREG(info.st_mode)) return IoError(path + " is not a regular file");
-  if (info.st_size > kMaxModelBytes) {
-    return LimitExceeded(path + " is larger than 2 GiB; keep its weights as external data");
-  }
+  PLEAT_RETURN_IF_ERROR(CheckFileSize(path, info.st_size, limits));
   std::vector<std::byte> bytes(static_cast<size_t>(info.st_size));
   for (size_t done = 0; done < bytes.size();) {
     const ssize_t count = read(file.fd(), bytes.data() + done, bytes.size() - done);

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "converter/limits.h"
 #include "runtime/status.h"
 
 namespace pleat::converter {
@@ -21,11 +22,13 @@ inline constexpr int64_t kNewestOpset = 28;
 
 // Parses and checks: protobuf wire (and how many messages it would make), a graph, IR version,
 // operator sets. kInvalidModel for what is not ONNX, kUnsupported for versions beyond ours,
-// kLimitExceeded beyond 2 GiB or too many messages.
-runtime::Result<std::unique_ptr<onnx::ModelProto>> ReadOnnx(std::span<const std::byte> bytes);
+// kLimitExceeded beyond limits.file_bytes or too many messages.
+runtime::Result<std::unique_ptr<onnx::ModelProto>> ReadOnnx(std::span<const std::byte> bytes,
+                                                           const Limits& limits = {});
 
-// The bytes of a regular file of at most 2 GiB; kIo when it cannot be read.
-runtime::Result<std::vector<std::byte>> ReadModelFile(const std::string& path);
+// The bytes of a regular file of at most limits.file_bytes; kIo when it cannot be read.
+runtime::Result<std::vector<std::byte>> ReadModelFile(const std::string& path,
+                                                      const Limits& limits = {});
 
 // The folder that a file's external data lives in: its own, or the current one for stdin.
 std::string FolderOf(const std::string& path);

@@ -29,6 +29,7 @@ struct Flags {
   std::string input, output, onnx, report, stop_after, only_pass;
   std::vector<std::string> shapes;
   converter::TrainingMode training = converter::TrainingMode::kBatch;
+  converter::Limits limits;
   bool verify = false, no_fold = false, dump = false;
 };
 
@@ -124,6 +125,7 @@ converter::ConvertOptions OptionsOf(const Flags& flags, const Command& command,
   options.input_shapes = std::move(shapes);
   options.fold = !flags.no_fold;
   options.training = flags.training;
+  options.limits = flags.limits;
   options.stop_after = flags.stop_after;
   options.only_pass = flags.only_pass;
   options.on_stage = [&flags, &command, &progress, &sizes, last = std::string()](
@@ -292,6 +294,14 @@ void AddConvert(CLI::App& app, Command& command) {
   AddShapeFlag(verb, flags->shapes);
   AddTrainingFlag(verb, flags->training);
   verb->add_flag("--no-fold", flags->no_fold, "Leave every batch norm a step of its own");
+  verb->add_option("--max-file-bytes", flags->limits.file_bytes,
+                   "Refuse a larger ONNX file before it is read, exit 6")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  verb->add_option("--max-nodes", flags->limits.nodes,
+                   "Refuse more nodes, with calls of functions expanded, exit 6")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   verb->add_option("--stop-after", flags->stop_after, "Stop after the pass of this name");
   verb->add_option("--only-pass", flags->only_pass, "Run the pass of this name alone");
   verb->add_flag("--dump", flags->dump,

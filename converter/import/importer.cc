@@ -47,7 +47,6 @@ Result<const onnx::TypeProto_Tensor*> TensorTypeOf(const onnx::ValueInfoProto& i
 }
 
 constexpr int kMaxCallDepth = 100;
-constexpr int64_t kMaxNodes = 1'000'000;
 
 Scope ScopeOf(onnx::GraphProto& graph, GraphBuilder& builder, int64_t opset, Scope* outer) {
   Scope scope;
@@ -172,8 +171,8 @@ ValueId Importer::Capture(ValueId outside, Scope& scope) {
 Status Importer::ImportInputs(Scope& scope) {
   const auto& inputs = model_.graph().input();
   for (const auto& [name, shape] : options_.input_shapes) {
-    const auto found = std::find_if(inputs.begin(), inputs.end(),
-                                    [&](const auto& input) { return input.name() == name; });
+    const auto found = std::ranges::find_if(
+        inputs, [&name = name](const auto& input) { return input.name() == name; });
     if (found != inputs.end() && !scope.initializers.contains(name)) continue;
     std::string known;
     for (const auto& input : inputs) {
@@ -273,9 +272,9 @@ Status Importer::ImportNodes(onnx::GraphProto& graph, Scope& scope) {
 }
 
 Status Importer::ImportNode(onnx::NodeProto& node, Scope& scope) {
-  if (++imported_nodes_ > kMaxNodes) {
-    return runtime::LimitExceeded("the model has more than " + std::to_string(kMaxNodes) +
-                                  " nodes with its functions expanded");
+  if (++imported_nodes_ > options_.limits.nodes) {
+    return runtime::LimitExceeded("the model has more nodes, its functions expanded, than the " +
+                                  std::to_string(options_.limits.nodes) + " allowed");
   }
   std::vector<ValueId> inputs;
   bool refused = false;

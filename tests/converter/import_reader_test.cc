@@ -1,6 +1,7 @@
 // Bytes that are no model, or one Pleat does not know.
 #include <gtest/gtest.h>
 
+#include "converter/convert.h"
 #include "converter/onnx_reader.h"
 #include "converter/wire_scan.h"
 #include "tests/converter/onnx_builder.h"
@@ -27,6 +28,21 @@ void ExpectInvalid(const Status& status, const std::string& part) {
 
 TEST(OnnxReaderTest, ReadsAModel) {
   EXPECT_TRUE(Read(Small().Bytes()).ok()) << Read(Small().Bytes()).message();
+}
+
+TEST(OnnxReaderTest, LimitsAreTheCallers) {
+  const std::string bytes = Small().Node("Relu", {"y"}, {"z"}).Bytes();
+  const auto data = std::as_bytes(std::span(bytes));
+  ConvertOptions options;
+  options.limits = {.file_bytes = std::ssize(bytes), .nodes = 2};
+  EXPECT_TRUE(ImportOnnx(data, options).ok());
+  options.limits.nodes = 1;
+  EXPECT_EQ(ImportOnnx(data, options).status().code(), StatusCode::kLimitExceeded);
+  options.limits = {.file_bytes = std::ssize(bytes) - 1};
+  const Status status = ImportOnnx(data, options).status();
+  EXPECT_EQ(status.code(), StatusCode::kLimitExceeded);
+  EXPECT_NE(status.message().find(std::to_string(bytes.size())), std::string::npos)
+      << status.message();
 }
 
 TEST(OnnxReaderTest, NamesWhatIsNotAModel) {

@@ -162,6 +162,17 @@ TEST(ConvertTest, NothingFoldsWhenToldNotTo) {
   EXPECT_EQ(Pleat({"explain", folder / "plain.pleat", "--json"}).Json()["summary"]["folded"], 0);
 }
 
+TEST(ConvertTest, MoreThanTheLimitsAllowExitsWith6) {
+  const TempFolder folder;
+  const std::string out = folder / "net.pleat", bytes = std::to_string(ReadText(kCnn).size());
+  const std::string fewer = std::to_string(ReadText(kCnn).size() - 1);
+  EXPECT_TRUE(Pleat({"convert", kCnn, "-o", out, "--max-file-bytes", fewer}).FailedWith(6));
+  EXPECT_TRUE(Pleat({"convert", kCnn, "-o", out, "--max-nodes", "3"}).FailedWith(6));
+  EXPECT_TRUE(Pleat({"convert", kCnn, "-o", out, "--max-nodes", "0"}).FailedWith(2));
+  EXPECT_EQ(folder.Files(), "");
+  EXPECT_EQ(Pleat({"convert", kCnn, "-o", out, "--max-file-bytes", bytes}).code, 0);
+}
+
 TEST(ConvertTest, TheInputIsNotOverwritten) {
   const TempFolder folder;
   const std::string bytes = ReadText(kCnn);

@@ -1,0 +1,17 @@
+// How much of a network the converter takes before it says kLimitExceeded. All are checked before
+// the memory they bound is allocated; SECURITY.md lists them with those that are fixed.
+#ifndef PLEAT_CONVERTER_LIMITS_H_
+#define PLEAT_CONVERTER_LIMITS_H_
+
+#include <cstdint>
+
+namespace pleat::converter {
+
+struct Limits {
+  int64_t file_bytes = INT32_MAX;  // of the ONNX file; protobuf reads no more than this
+  int64_t nodes = 1'000'000;       // with calls of functions expanded
+};
+
+}  // namespace pleat::converter
+
+#endif  // PLEAT_CONVERTER_LIMITS_H_
