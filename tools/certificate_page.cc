@@ -15,7 +15,7 @@ using runtime::Node;
 using runtime::ValueId;
 
 constexpr const char* kHead = R"(<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>What became of each batch norm</title>
+<html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 80rem; margin: 2rem auto;
@@ -32,8 +32,7 @@ code, svg text { font-family: ui-monospace, monospace; font-size: 12px }
 svg { display: block; max-width: 100%; height: auto }
 rect { fill: #f4f4f4; stroke: #999 } rect.norm { fill: #ffe9d9; stroke: #a33b00 }
 line { stroke: #888 }
-</style></head><body>
-)";
+</style>)";
 
 std::string Text(const Json& value) {
   return value.is_string() ? Escape(value.get<std::string>()) : "";
@@ -147,11 +146,16 @@ std::string FileLine(const char* what, const Json& file) {
 
 }  // namespace
 
-std::string CertificatePage(const Json& report, const Graph& original) {
+std::string CertificatePage(const Json& report, const Graph& original, const std::string& source) {
   const Json& summary = report["summary"];
+  // Exporters give all their graphs one name.
+  const std::string file = Escape(source == "-" ? "standard input" : source);
   std::string page = kHead;
-  page += fmt::format("<h1>{}: {} batch norms, {} folded, {} kept</h1>\n", Escape(original.name),
-                      Number(summary["total"]), Number(summary["folded"]), Number(summary["kept"]));
+  page += fmt::format("<title>{0}: its batch norms</title></head><body>\n"
+                      "<h1>{0}: {1} batch norms, {2} folded, {3} kept</h1>\n",
+                      file, Number(summary["total"]), Number(summary["folded"]),
+                      Number(summary["kept"]));
+  if (!original.name.empty()) page += "<p>Graph: " + Escape(original.name) + "</p>\n";
   page += FileLine("Source", report["source"]) + FileLine("Result", report["result"]);
   if (report["not_measured"].is_string()) {
     page += "<p>No error was measured: " + Text(report["not_measured"]) + "</p>\n";

@@ -11,7 +11,8 @@
 namespace pleat::tools {
 
 // `report` is what Certificate returned for `original`.
-std::string CertificatePage(const Json& report, const runtime::Graph& original);
+std::string CertificatePage(const Json& report, const runtime::Graph& original,
+                            const std::string& source);
 
 }  // namespace pleat::tools
 

@@ -173,7 +173,8 @@ Result<std::string> ReportOf(const Flags& flags, const Graph& graph, const std::
     const auto check = VerifyBytes(flags, bytes, shapes);
     if (check.ok()) report["outputs"] = JsonOf(*check)["outputs"];
   }
-  return flags.report.ends_with(".html") ? CertificatePage(report, original) : JsonText(report);
+  return flags.report.ends_with(".html") ? CertificatePage(report, original, flags.input)
+                                         : JsonText(report);
 }
 
 Status Convert(const Flags& flags, const Command& command) {

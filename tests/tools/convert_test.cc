@@ -131,6 +131,7 @@ TEST(ConvertTest, TheCertificateIsAlsoAPage) {
   EXPECT_TRUE(page.starts_with("<!DOCTYPE html>")) << page.substr(0, 80);
   EXPECT_EQ(page.find("http"), std::string::npos);
   EXPECT_EQ(page.find("<script"), std::string::npos);
+  EXPECT_NE(page.find("<h1>" + kCnn + ": 9 batch norms"), std::string::npos);
   const nlohmann::json norms = Pleat({"explain", kCnn, "--json"}).Json();
   size_t pictures = 0;
   for (size_t at = page.find("<svg"); at != std::string::npos; at = page.find("<svg", at + 1)) {
