@@ -276,6 +276,18 @@ TEST(FoldBackward, PassesCanBeRunOneByOne) {
             std::string::npos);
 }
 
+// The product of two scales that float32 does not hold would be 0 in the file, and would fold when
+// the file's network is converted again.
+TEST(FoldBackward, ScalesAreNotComposedBelowWhatFloat32Holds) {
+  Net net;
+  const ValueId x = net.Conv(net.Input({1, 2, 4, 4}), {.outputs = 2});
+  const ValueId first = net.BatchNorm(x, 1, {1e-42, 1}, {0, 1});
+  net.Output(net.BatchNorm(first, 1, {1e-5, 2}, {1, 0}));
+  const Graph folded = ExpectSameAnswers(net.graph, 1e-5);
+  EXPECT_EQ(Fate(folded, 0), "KEPT UNDERFLOW");
+  EXPECT_EQ(Fate(folded, 1), "KEPT UNDERFLOW");
+}
+
 TEST(FoldBackward, OffLeavesEveryBatchNorm) {
   Net net;
   net.Output(net.BatchNorm(net.Conv(net.Input({1, 4, 4, 4}), {})));
