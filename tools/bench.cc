@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "kernels/fma_peak.h"
+#include "tools/candidates.h"
 #include "tools/console.h"
 #include "tools/network.h"
 #include "tools/verb.h"
@@ -51,6 +52,7 @@ struct Measured {
   std::vector<double> runs_ms;                    // sorted
   std::vector<Row> rows;
   std::vector<std::vector<double>> row_seconds;  // of each profiled run
+  std::vector<StepCandidates> candidates;        // of the plan's steps, with --explain
   std::vector<Shape> input_shapes;
   std::vector<std::string> assumed;
   const Plan* plan = nullptr;
@@ -149,6 +151,23 @@ std::vector<Row> RowsOf(const Graph& graph, const Plan& plan,
   return rows;
 }
 
+Json CandidatesJson(const StepCandidates& candidates) {
+  Json list = Json::array();
+  for (const CandidateTime& candidate : candidates) {
+    Json item = {{"name", candidate.name}, {"chosen", candidate.chosen}};
+    if (!candidate.refusal.empty()) {
+      item["refused"] = candidate.refusal;
+    } else if (!candidate.not_measured.empty()) {
+      item["not_measured"] = candidate.not_measured;
+    } else {
+      item["ms"] = candidate.ms;
+      item["min_ms"] = candidate.min_ms;
+    }
+    list.push_back(std::move(item));
+  }
+  return list;
+}
+
 Json BenchJson(const Flags& flags, const Measured& measured) {
   const Plan& plan = *measured.plan;
   Json json = {{"version", 1},
@@ -175,6 +194,10 @@ Json BenchJson(const Flags& flags, const Measured& measured) {
                {"peak_gflops", measured.peak_gflops}};
   if (!flags.profile && !flags.explain) return json;
   const std::vector<StepTime> times = StepTimes(measured);
+  if (flags.explain) {
+    const Choices choices = CountChoices(measured.candidates);
+    json["choices"] = {{"steps", choices.steps}, {"within_10_percent", choices.good}};
+  }
   json["steps"] = Json::array();
   for (size_t i = 0; i < measured.rows.size(); ++i) {
     const Row& row = measured.rows[i];
@@ -190,7 +213,11 @@ Json BenchJson(const Flags& flags, const Measured& measured) {
       item["percent"] = times[i].percent;
       item["gflops"] = times[i].gflops;
     }
-    if (flags.explain) item["refused"] = row.refusals ? Json(*row.refusals) : Json::array();
+    if (flags.explain) {
+      item["refused"] = row.refusals ? Json(*row.refusals) : Json::array();
+      item["candidates"] =
+          row.refusals ? CandidatesJson(measured.candidates[i]) : Json(Json::array());
+    }
     json["steps"].push_back(std::move(item));
   }
   return json;
@@ -216,18 +243,31 @@ void PrintSteps(const Flags& flags, const Measured& measured) {
     fmt::print("* not planned: sizes or parameters there depend on numbers, or it runs "
                "subgraphs\n\n");
   }
-  if (!flags.explain) return;
-  for (const Row& row : measured.rows) {
-    if (row.refusals == nullptr) continue;
-    fmt::print("{} '{}' uses {}\n", row.node->OpName(), Printable(row.node->name),
-               row.kernel_name);
-    for (const std::string& refusal : *row.refusals) fmt::print("  not {}\n", refusal);
+}
+
+void PrintCandidates(const Measured& measured) {
+  for (size_t i = 0; i < measured.candidates.size(); ++i) {
+    const Row& row = measured.rows[i];
+    const StepCandidates& candidates = measured.candidates[i];
+    const std::string better =
+        IsGoodChoice(candidates) ? "" : ", over 10 % slower than " + BestOf(candidates)->name;
+    fmt::print("{} '{}' uses {}{}\n", row.node->OpName(), Printable(row.node->name),
+               row.kernel_name, better);
+    for (const CandidateTime& candidate : candidates) {
+      fmt::print("  {} {}: {}\n", candidate.chosen ? '*' : ' ', candidate.name,
+                 candidate.measured() ? fmt::format("{:.4f} ms", candidate.ms)
+                 : candidate.refusal.empty() ? "not measured, " + candidate.not_measured
+                                             : "refuses, " + candidate.refusal);
+    }
   }
-  fmt::print("\n");
+  const Choices choices = CountChoices(measured.candidates);
+  fmt::print("\nchosen within 10 % of the best: {} of {} steps with a choice\n\n", choices.good,
+             choices.steps);
 }
 
 void PrintBench(const Flags& flags, const Measured& measured) {
   if (flags.profile || flags.explain) PrintSteps(flags, measured);
+  if (flags.explain) PrintCandidates(measured);
   const Plan& plan = *measured.plan;
   fmt::print("median {:.3f} ms over {} runs on {} thread{}\n", measured.Median(),
              measured.runs_ms.size(), flags.session.threads,
@@ -291,6 +331,13 @@ Status Bench(const Flags& flags, const Command& command) {
   measured.rows = RowsOf(model->graph(), *measured.plan, session.Deferred());
   measured.deferred_bytes = session.deferred_bytes();
   for (const Row& row : measured.rows) measured.multiply_adds += row.multiply_adds;
+  if (flags.explain) {
+    Progress progress(command.quiet);
+    progress.Show("measuring candidates");
+    PLEAT_ASSIGN_OR_RETURN(
+        measured.candidates,
+        MeasureCandidates(model->graph(), *measured.plan, flags.session.Options(), flags.min_time));
+  }
 
   if (command.json) {
     PrintJson(BenchJson(flags, measured));
@@ -325,7 +372,8 @@ void AddBench(CLI::App& app, Command& command) {
                  "Show every step: kernel, time, share, GFLOP/s, and their part of the peak");
   verb->add_flag("--peak", flags->peak,
                  "Measure nothing but the peak: multiply-adds in registers, on all threads");
-  verb->add_flag("--explain", flags->explain, "Show for every step which kernels refused, and why");
+  verb->add_flag("--explain", flags->explain,
+                 "Show for every step its candidate kernels: the time of each, or why it refuses");
   AddShapeFlag(verb, flags->shapes);
   verb->callback([=, &command] { command.run = [=, &command] { return Bench(*flags, command); }; });
 }

@@ -2,6 +2,7 @@
 
 #include <sstream>
 
+#include "kernels/conv.h"
 #include "tests/tools/command.h"
 #include "tools/npy.h"
 
@@ -181,6 +182,57 @@ TEST(BenchTest, ReportsEveryNumber) {
   EXPECT_EQ(text.code, 0) << text.err;
   EXPECT_NE(text.out.find("GFLOP/s"), std::string::npos);
   EXPECT_NE(text.out.find("median "), std::string::npos);
+}
+
+// The structure of the choice; how good it is, tools/check_choices measures.
+TEST(BenchTest, ExplainListsEveryCandidate) {
+  std::vector<std::string> of_conv;
+  for (const auto& candidate : kernels::ConvCandidates()) of_conv.push_back(candidate.name);
+  const nlohmann::json json =
+      Pleat({"bench", Converted("digits_cnn"), "--min-time", "0", "--explain", "--json"}).Json();
+  size_t convolutions = 0, with_choice = 0, measured_in_all = 0;
+  for (const nlohmann::json& step : json["steps"]) {
+    std::vector<std::string> names;
+    size_t measured = 0;
+    std::string chosen;
+    for (const nlohmann::json& candidate : step["candidates"]) {
+      names.push_back(candidate["name"]);
+      if (candidate["chosen"]) chosen += names.back();
+      const bool has_time = candidate.contains("ms");
+      EXPECT_EQ(has_time + candidate.contains("refused") + candidate.contains("not_measured"), 1)
+          << candidate;
+      if (has_time) {
+        ++measured;
+        EXPECT_GT(candidate["min_ms"], 0) << candidate;
+        EXPECT_LE(candidate["min_ms"], candidate["ms"]) << candidate;
+      } else {
+        EXPECT_NE(candidate.value("refused", candidate.value("not_measured", "")), "");
+      }
+    }
+    EXPECT_EQ(chosen, step["kernel"]) << "exactly one is chosen";
+    EXPECT_EQ(names.back(), "reference");
+    for (const nlohmann::json& refusal : step["refused"]) {
+      const std::string text = refusal;
+      EXPECT_EQ(std::count(names.begin(), names.end(), text.substr(0, text.find(':'))), 1) << text;
+    }
+    if (step["op"] == "Conv") {
+      ++convolutions;
+      EXPECT_EQ(names, of_conv);
+      EXPECT_GE(measured, 1u) << step["node"];
+    }
+    with_choice += measured > 1 ? 1 : 0;
+    measured_in_all += measured;
+  }
+  EXPECT_GE(convolutions, 8u);
+  EXPECT_EQ(json["choices"]["steps"], with_choice);
+  EXPECT_LE(json["choices"]["within_10_percent"], json["choices"]["steps"]);
+  EXPECT_GT(measured_in_all, 2 * with_choice) << "Winograd's beside direct sums and XNNPACK";
+
+  const Outcome text = Pleat({"bench", Converted("digits_cnn"), "--min-time", "0", "--explain"});
+  EXPECT_NE(text.out.find("  * depthwise: "), std::string::npos) << text.out;
+  EXPECT_NE(text.out.find("grouped: refuses, groups of 2, 4 or 8 channels only"),
+            std::string::npos);
+  EXPECT_NE(text.out.find("chosen within 10 % of the best: "), std::string::npos);
 }
 
 constexpr const char* kNonZero =
