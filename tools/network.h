@@ -22,7 +22,7 @@ runtime::Result<std::shared_ptr<const runtime::Model>> LoadNetwork(
     converter::TrainingMode training = converter::TrainingMode::kBatch);
 
 // Shapes the session can run: as ChooseShapes chooses them, with the first size for open ones
-// besides the batch that the network accepts.
+// besides the batch that the network accepts, in what is left to the run too.
 runtime::Result<std::vector<runtime::Shape>> ChooseRunnableShapes(
     runtime::Session& session, const std::map<std::string, runtime::Shape>& given,
     std::vector<std::string>* assumed);

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "runtime/session.h"
 #include "tests/tools/temp_folder.h"
+#include "tools/network.h"
 #include "tools/npy.h"
 #include "tools/npz.h"
 
@@ -107,6 +109,25 @@ TEST(InputsTest, ShapesAreParsed) {
     EXPECT_EQ(ParseShapes({wrong}).status().code(), StatusCode::kInvalidArgument) << wrong;
   }
   EXPECT_FALSE(ParseShapes({"x:1", "x:1"}).ok());
+}
+
+// Whether the numbers that are not zero fill [2, 224] shows only when the network runs.
+TEST(InputsTest, SizesAreChosenThatTheWholeRunAccepts) {
+  Graph graph = Inputs({{"x", {.shape = {1, kUnknownDim}}}});
+  const auto places = graph.AddValue("places");
+  const auto y = graph.AddValue("y");
+  const auto shape = graph.AddConstant("shape", Tensor::Vector<int64_t>({2, 224}));
+  graph.outputs = {y};
+  graph.nodes.push_back(runtime::MakeNode("find", runtime::fb::NonZeroT(), {0}, {places}));
+  graph.nodes.push_back(runtime::MakeNode("fill", runtime::fb::ReshapeT(), {places, shape}, {y}));
+  const auto model = runtime::Model::FromGraph(std::move(graph));
+  ASSERT_TRUE(model.ok()) << model.status().message();
+  runtime::Session session(*model, {});
+  std::vector<std::string> assumed;
+  const auto shapes = ChooseRunnableShapes(session, {}, &assumed);
+  ASSERT_TRUE(shapes.ok()) << shapes.status().message();
+  EXPECT_EQ(*shapes, (std::vector<Shape>{{1, 224}}));
+  EXPECT_EQ(assumed, (std::vector<std::string>{"input 'x' taken as [1,224]"}));
 }
 
 TEST(InputsTest, UnknownSizesAreChosenAlikeForOneSymbol) {
