@@ -258,10 +258,10 @@ TEST(FoldLinks, TheConstantOfAProductTakesAScale) {
 
 TEST(FoldLinks, DifferencesAndSumsWithWholeImages) {
   Net difference;
-  const ValueId x = difference.Input({2, 4, 4, 4});
+  const ValueId x = difference.Input({2, 4, 4, 4}), z = difference.Input({2, 4, 4, 4});
   const ConvSpec spec{.outputs = 4, .kernel = {1, 1}};
   EXPECT_EQ(FateOf(difference, difference.BatchNorm(difference.Binary(
-                                   Sub, difference.Conv(x, spec), difference.Conv(x, spec)))),
+                                   Sub, difference.Conv(x, spec), difference.Conv(z, spec)))),
             "FOLDED conv");
   for (const bool left : {false, true}) {
     Net sum;
