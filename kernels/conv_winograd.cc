@@ -23,6 +23,7 @@ constexpr size_t kSkew = 16;
 // left the cache.
 constexpr double kTransformCost = 12;
 constexpr double kWeightCost = 8;
+constexpr double kFewestTiles = 8;  // fewer cost no less
 // F(6) rounds ten times as much as the others: it must win clearly. Less than this, which measures
 // no slower, leaves a network like inception_v3 beyond 5e-5 of its largest output.
 constexpr double kPriceOfSix = 1.4;
@@ -312,7 +313,8 @@ double Cost(const ConvProblem& p, int64_t out) {
   if (out == 1) return 9 * (tiles + kWeightCost);
   const auto points = static_cast<double>((out + 2) * (out + 2));
   const double transforms = kTransformCost * (in + width) / (in * width);
-  const double cost = points * (tiles * (1 + transforms) + kWeightCost);
+  const double cost =
+      points * (std::max(tiles, kFewestTiles) + tiles * transforms + kWeightCost);
   return out == 6 ? cost * kPriceOfSix : cost;
 }
 
