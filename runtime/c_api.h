@@ -60,14 +60,14 @@ Status CheckIndex(size_t index, size_t count, const char* what);
 inline constexpr size_t kMaxStructSize = 4096;
 
 // A caller's struct, of this version or another: fields it lacks are zero, and fields that we lack
-// must be.
+// must be. A size that no struct has could end within a pointer.
 template <class T>
 Status ReadStruct(const T* from, const char* name, T* to) {
   *to = T{};
   if (from == nullptr) return NullArgument(name);
   const size_t size = from->struct_size;
   const auto* bytes = reinterpret_cast<const unsigned char*>(from);
-  bool fits = size >= sizeof(size_t) && size <= kMaxStructSize;
+  bool fits = size >= sizeof(size_t) && size <= kMaxStructSize && size % alignof(T) == 0;
   for (size_t i = sizeof(T); fits && i < size; ++i) fits = bytes[i] == 0;
   if (!fits) {
     return InvalidArgument(std::string(name) + "->struct_size is " + std::to_string(size) +

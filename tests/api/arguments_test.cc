@@ -117,7 +117,7 @@ TEST_F(Arguments, EveryStructSaysItsSize) {
   ASSERT_EQ(inputs_.Set(session_.get()), PLEAT_OK);
   ASSERT_EQ(pleat_run(session_.get(), nullptr), PLEAT_OK);
   const auto refused = [](auto info, auto&& get) {
-    for (const size_t size : {size_t{0}, size_t{1}, SIZE_MAX}) {
+    for (const size_t size : {size_t{0}, size_t{1}, sizeof(info) - 4, SIZE_MAX}) {
       info.struct_size = size;
       ExpectRule(get(&info), "STRUCT_SIZE");
     }
@@ -168,7 +168,7 @@ TEST_F(Arguments, StructsOfOlderAndNewerVersionsAreTaken) {
   ExpectRule(pleat_session_create(model_.get(), &newer.options, &session), "STRUCT_SIZE");
 
   pleat_options older{};
-  older.struct_size = offsetof(pleat_options, memory);
+  older.struct_size = offsetof(pleat_options, exact);
   older.threads = 1;
   older.max_plans = SIZE_MAX;
   ASSERT_EQ(pleat_session_create(model_.get(), &older, &session), PLEAT_OK);
@@ -198,6 +198,8 @@ TEST_F(Arguments, SetInputRefusesEachWrongField) {
                        kFar[] = {0, 0, 0, INT64_MAX}, kNone[] = {0, 3, 2, 2};
   static const float kMean[] = {1, 2, 3};
   refused([](pleat_tensor& t) { t.struct_size = 0; }, "STRUCT_SIZE", "tensor");
+  refused([](pleat_tensor& t) { t.struct_size = offsetof(pleat_tensor, data) + 4; }, "STRUCT_SIZE",
+          "tensor");
   refused([](pleat_tensor& t) { t.data = nullptr; }, "NULL_ARGUMENT", "data");
   refused([](pleat_tensor& t) { t.shape = nullptr; }, "NULL_ARGUMENT", "shape");
   refused([](pleat_tensor& t) { t.bytes -= 1; }, "BUFFER_TOO_SMALL", "48 bytes");

@@ -31,7 +31,9 @@ TEST(OnnxReaderTest, ReadsAModel) {
 }
 
 TEST(OnnxReaderTest, LimitsAreTheCallers) {
-  const std::string bytes = Small().Node("Relu", {"y"}, {"z"}).Bytes();
+  OnnxBuilder two(17, 8);
+  two.Input("x", {2}).Node("Relu", {"x"}, {"y"}).Node("Neg", {"y"}, {"z"}).Output("z");
+  const std::string bytes = two.Bytes();
   const auto data = std::as_bytes(std::span(bytes));
   ConvertOptions options;
   options.limits = {.file_bytes = std::ssize(bytes), .nodes = 2};

@@ -155,7 +155,7 @@ class Program {
     options.allocator = &allocations_;
     if (choices_.Rarely()) options.max_arena_bytes = choices_.Below(256) * 64;
     if (choices_.Rarely()) options.threads = -1;
-    if (choices_.Rarely()) options.struct_size = choices_.Below(256);
+    if (choices_.Rarely()) options.struct_size = choices_.Below(sizeof options + 1);
     pleat_session* session = nullptr;
     const pleat_code code = Checked(
         pleat_session_create(model_.get(), choices_.Rarely() ? nullptr : &options, &session));
@@ -213,7 +213,7 @@ class Program {
       }
       tensor.strides = strides.data();
     }
-    if (choices_.Rarely()) tensor.struct_size = choices_.Below(256);
+    if (choices_.Rarely()) tensor.struct_size = choices_.Below(sizeof tensor + 1);
     const std::vector<float> factors(4, 0.5f);  // OpenModel's pictures have 3 channels, others none
     const bool picture =
         shape.size() == 4 && std::ranges::all_of(shape, [](int64_t n) { return n <= 4; });
