@@ -76,7 +76,7 @@ bool BackwardFold::IsPrivate(ValueId id, const std::string& what) {
     return Refuse("PRODUCER_IS_OUTPUT",
                   "'" + name + "', made by " + what + ", is also an output of the network");
   }
-  if (uses_.Readers(id).size() != 1 && !Seeded(SeededBug::kFanOutIgnored)) {
+  if (OnlyReaderOfNumbers(graph_, uses_, id) < 0 && !Seeded(SeededBug::kFanOutIgnored)) {
     return Refuse("PRODUCER_MULTI_USE", "'" + name + "', made by " + what + ", is read " +
                                             std::to_string(uses_.Readers(id).size()) + " times");
   }

@@ -103,7 +103,7 @@ std::optional<Step> MatchStep(const Graph& graph, const Node& node) {
 // The axis along which the maker of x takes an affine step, kNoAxis when it takes none.
 int AxisOfMaker(const Graph& graph, const Uses& uses, ValueId x, int axis) {
   const int maker = uses.Maker(x);
-  if (maker < 0 || uses.OnlyReader(x) < 0) return kNoAxis;
+  if (maker < 0 || OnlyReaderOfNumbers(graph, uses, x) < 0) return kNoAxis;
   const Node& node = graph.nodes[static_cast<size_t>(maker)];
   if (HasConstantWeights(graph, node)) {
     return node.As<fb::MatMulT>() != nullptr ? TypeOf(graph, x).rank() - 1 : 1;
@@ -117,7 +117,7 @@ int AxisOfMaker(const Graph& graph, const Uses& uses, ValueId x, int axis) {
       graph.ConstantOf(node.inputs[0]) == nullptr) {
     ValueId behind = x;
     int at = maker;
-    while (at >= 0 && uses.OnlyReader(behind) >= 0 &&
+    while (at >= 0 && OnlyReaderOfNumbers(graph, uses, behind) >= 0 &&
            (IsRearrangement(graph.nodes[static_cast<size_t>(at)]) ||
             graph.nodes[static_cast<size_t>(at)].As<fb::ScaleShiftT>() != nullptr)) {
       behind = graph.nodes[static_cast<size_t>(at)].inputs[0];
@@ -130,7 +130,7 @@ int AxisOfMaker(const Graph& graph, const Uses& uses, ValueId x, int axis) {
 
 // The axis along which the one reader of y takes an affine step, kNoAxis when it takes none.
 int AxisOfReader(const Graph& graph, const Uses& uses, ValueId y) {
-  const int reader = uses.OnlyReader(y);
+  const int reader = OnlyReaderOfNumbers(graph, uses, y);
   if (reader < 0) return kNoAxis;
   const Node& node = graph.nodes[static_cast<size_t>(reader)];
   if (node.inputs[0] == y && HasConstantWeights(graph, node)) {

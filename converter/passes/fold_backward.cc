@@ -1,7 +1,8 @@
 // Before: x -> Conv | ConvTranspose | MatMul | ScaleShift | ... (w, b) -> links -> ScaleShift(s, t)
 // After:  x -> the same with w' = w * s[m], b' = b * s[m] + t[m] -> links -> y
-// Condition: every value between is read once and is no graph output, the weights are constant,
-//   and the channel axis is proved to be the axis of the operator's output channels m.
+// Condition: every value between is no graph output and read once, but for who asks for its shape;
+//   the weights are constant, and the channel axis is proved to be the axis of the operator's
+//   output channels m.
 // Formula: in double; Gemm's alpha stays, its bias becomes beta * b * s + t with beta = 1. Through
 //   Concat each part takes its slice of s and t; of a sum both sides take s and one takes t; of a
 //   product one side takes s; constants on the way are changed likewise. links.h says what passes
@@ -39,6 +40,7 @@ void FoldOne(Graph& graph, Uses& uses, BatchNorms& norms, size_t index, bool aga
   uses.Forget(graph, at);
   std::replace(maker.outputs.begin(), maker.outputs.end(), input, node.outputs[0]);
   uses.Learn(graph, at);
+  uses.ReplaceUses(graph, input, node.outputs[0]);  // who asks for its shape
   Empty(node);
   for (const size_t changed : fold.changed_affine()) {
     if (graph.nodes[changed].As<fb::ScaleShiftT>() == nullptr) continue;

@@ -30,7 +30,6 @@ bool ForwardFold::Absorb(ValueId id, const Affine& affine) {
 
 bool ForwardFold::AbsorbByAll(ValueId id, const Affine& affine) {
   const std::vector<int>& readers = uses_.Readers(id);
-  if (readers.empty()) return Refuse("BN_OUTPUT_MULTI_USE", "nobody reads its result");
   const Node* taker = nullptr;
   std::optional<Refusal> refusal;
   for (int reader : readers) {
@@ -39,12 +38,14 @@ bool ForwardFold::AbsorbByAll(ValueId id, const Affine& affine) {
       continue;
     }
     const Node& node = graph_.nodes[static_cast<size_t>(reader)];
+    if (AsksForShape(node)) continue;
     if (AbsorbBy(node, static_cast<size_t>(reader), id, affine)) {
       taker = &node;
     } else {
       refusal = refusal_;
     }
   }
+  if (!refusal && taker == nullptr) refusal = {"BN_OUTPUT_MULTI_USE", "nobody reads its result"};
   if (!refusal) return true;
   if (taker != nullptr) {
     several_ = true;

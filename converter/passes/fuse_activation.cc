@@ -1,7 +1,7 @@
 // Before: Conv | ConvTranspose | MatMul | ScaleShift | Binary arithmetic -> Unary -> y
 // After:  the same with that activation -> y
-// Condition: the Unary alone reads the result, which has no activation yet, and is an activation:
-//   it maps float to float and is one of the first kinds.
+// Condition: the Unary alone reads the result, but for who asks for its shape; there is no
+//   activation yet, and this is one: it maps float to float and is one of the first kinds.
 #include "converter/passes/passes.h"
 #include "converter/passes/rewrite.h"
 #include "kernels/activation.h"
@@ -30,8 +30,9 @@ Status FuseActivation(Graph& graph) {
         TypeOf(graph, node.inputs[0]).element != ElementType::kFloat32) {
       continue;
     }
-    const int maker = uses.Maker(node.inputs[0]);
-    if (maker < 0 || uses.OnlyReader(node.inputs[0]) < 0) continue;
+    const ValueId made = node.inputs[0];
+    const int maker = uses.Maker(made);
+    if (maker < 0 || OnlyReaderOfNumbers(graph, uses, made) < 0) continue;
     Node& producer = graph.nodes[static_cast<size_t>(maker)];
     fb::Activation* activation = ActivationOf(producer);
     if (activation == nullptr || !IsNone(*activation)) continue;
@@ -41,6 +42,7 @@ Status FuseActivation(Graph& graph) {
     uses.Forget(graph, static_cast<size_t>(maker));
     producer.outputs[0] = node.outputs[0];
     uses.Learn(graph, static_cast<size_t>(maker));
+    uses.ReplaceUses(graph, made, producer.outputs[0]);  // who asks for its shape
     Empty(node);
   }
   DropEmptyNodes(graph);

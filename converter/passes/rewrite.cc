@@ -65,6 +65,21 @@ void Uses::ReplaceUses(Graph& graph, ValueId from, ValueId to) {
   }
 }
 
+bool AsksForShape(const Node& node) {
+  return node.As<fb::ShapeOfT>() != nullptr || node.As<fb::SizeOfT>() != nullptr;
+}
+
+int OnlyReaderOfNumbers(const Graph& graph, const Uses& uses, ValueId id) {
+  int only = -1;
+  for (const int reader : uses.Readers(id)) {
+    if (reader < 0) return -1;
+    if (AsksForShape(graph.nodes[static_cast<size_t>(reader)])) continue;
+    if (only >= 0) return -1;
+    only = reader;
+  }
+  return only;
+}
+
 std::string NameOf(const Graph& graph, const Node& node) {
   if (!node.name.empty() || node.outputs.empty() || node.outputs[0] == kNoValue) return node.name;
   return graph.values[static_cast<size_t>(node.outputs[0])].name;

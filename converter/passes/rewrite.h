@@ -54,6 +54,12 @@ const T* MakerAs(const Graph& graph, const Uses& uses, ValueId id) {
   return maker < 0 ? nullptr : graph.nodes[static_cast<size_t>(maker)].As<T>();
 }
 
+// The node that alone reads the numbers of the value, once: others ask for its shape at most. -1
+// when there is no such node or the value is also a graph output.
+int OnlyReaderOfNumbers(const Graph& graph, const Uses& uses, ValueId id);
+// Whether the node makes numbers of the shape of input 0 alone.
+bool AsksForShape(const Node& node);
+
 // What people call the node: its name, or that of what it makes.
 std::string NameOf(const Graph& graph, const Node& node);
 

@@ -195,6 +195,30 @@ TEST(FoldBackward, ResultReadElsewhereKeepsIt) {
   EXPECT_EQ(Fate(ExpectSameAnswers(output.graph)), "KEPT PRODUCER_IS_OUTPUT");
 }
 
+// TabNet's product, of which the size of the batch is asked as well.
+TEST(FoldBackward, WhoAsksForAShapeDoesNotHinderIt) {
+  const auto make = [](bool spelled_out) {
+    Net net;
+    const ValueId y = net.MatMul(net.Input({kUnknownDim, 4}), net.Weights({4, 4}));
+    net.Output(net.Add(fb::ShapeOfT{}, {y}));
+    ValueId z = spelled_out ? net.Binary(fb::BinaryKind::Mul, y, net.Constant({4}, {2, 1, -1, 4}))
+                            : net.BatchNorm(y);
+    net.Output(net.Add(fb::SizeOfT{}, {z}));
+    if (spelled_out) z = net.BatchNorm(z);
+    net.Output(net.Add(fb::ShapeOfT{}, {z}));
+    const ValueId bent = net.Relu(z);
+    net.Output(net.Reshape(bent, {-1, 2, 2}));
+    net.Output(net.Add(fb::ShapeOfT{}, {bent}));
+    return std::move(net.graph);
+  };
+  for (const bool spelled_out : {false, true}) {
+    const Graph folded = ExpectSameAnswers(make(spelled_out));
+    EXPECT_EQ(Fate(folded), "FOLDED matmul");
+    EXPECT_EQ(Count<fb::ScaleShiftT>(folded) + Count<fb::UnaryT>(folded), 0);
+    EXPECT_EQ(Count<fb::BinaryT>(folded), 0);
+  }
+}
+
 TEST(FoldBackward, WeightsFromOutsideKeepIt) {
   Net net;
   fb::MatMulT fields;

@@ -401,5 +401,17 @@ TEST(FoldForward, NormalisedInputGoesIntoTheFirstConv) {
   EXPECT_EQ(Count<fb::BinaryT>(folded) + Count<fb::ScaleShiftT>(folded), 0);
 }
 
+TEST(FoldForward, WhoAsksForAShapeDoesNotHinderIt) {
+  for (const bool linear : {true, false}) {
+    Net net;
+    const ValueId y = net.BatchNorm(net.Input({kUnknownDim, 4}));
+    net.Output(net.Add(fb::ShapeOfT{}, {y}));
+    net.Output(net.Add(fb::SizeOfT{}, {y}));
+    if (linear) net.Output(net.MatMul(y, net.Weights({4, 3})));
+    EXPECT_EQ(Fate(ExpectSameAnswers(net.graph)),
+              linear ? "FOLDED next_matmul" : "KEPT PRODUCER_NOT_LINEAR");
+  }
+}
+
 }  // namespace
 }  // namespace pleat::tests
