@@ -44,6 +44,14 @@ void BatchNorms::Keep(const Node& node, const Refusal& refusal) {
   }
 }
 
+void BatchNorms::KeepWithin(const Node& node, const Refusal& refusal) {
+  for (fb::BatchNormT* entry : Of(node)) {
+    if (entry->status != fb::FoldStatus::Folded || !entry->reason.empty()) continue;
+    entry->reason = refusal.code;
+    entry->detail = refusal.sentence;
+  }
+}
+
 namespace {
 
 // Parts of a batch norm that was spelled out may have folded; a step of it that is left is it.
@@ -97,6 +105,10 @@ Status RecordBatchNorms(Graph& graph) {
   }
   for (size_t i = 0; i < seen.size(); ++i) {
     fb::BatchNormT& entry = graph.batch_norms[i];
+    if (entry.status == fb::FoldStatus::Folded && !entry.reason.empty()) {
+      entry.reason.clear();
+      entry.detail.clear();
+    }
     if (seen[i] || entry.status == fb::FoldStatus::Folded) continue;
     entry.status = fb::FoldStatus::Folded;
     entry.kind = "eliminated";

@@ -22,6 +22,8 @@ class BatchNorms {
   void MarkFolded(const Node& node, const std::string& kind, const std::string& into);
   // Writes into their entries why they stay; a later fold may still overrule it.
   void Keep(const Node& node, const Refusal& refusal);
+  // Writes into the entries of those that went into `node` what to say should it stay a step.
+  void KeepWithin(const Node& node, const Refusal& refusal);
 
  private:
   std::vector<fb::BatchNormT>& entries_;

@@ -30,8 +30,7 @@ void FoldOne(Graph& graph, Uses& uses, BatchNorms& norms, size_t index, bool aga
   }
   BackwardFold fold(graph, uses);
   if (!fold.Absorb(input, affine)) {
-    if (!again) norms.Keep(node, fold.refusal());
-    return;
+    return again ? norms.KeepWithin(node, fold.refusal()) : norms.Keep(node, fold.refusal());
   }
   fold.Commit(graph, uses, norms, node);
   const auto at = static_cast<size_t>(uses.Maker(input));

@@ -80,6 +80,10 @@ std::vector<Case> Cases() {
          builder.Input("v", {2}).Node("Abs", {"v"}, {"positive"});
          builder.Node("BatchNormalization", Parameters("positive"), {"y"});
        })},
+      {"BN_PARAM_NOT_CONST", "the mean is an input", Onnx([](OnnxBuilder& builder) {
+         builder.Input("m", {2}).Node("Abs", {"m"}, {"middle"});
+         builder.Node("BatchNormalization", {"h", "gamma", "beta", "middle", "variance"}, {"y"});
+       })},
       {"BN_PARAM_SHAPE", "a number for every place", Onnx([](OnnxBuilder& builder) {
          for (const char* name : {"g", "b", "m", "v"}) {
            builder.Weight(name, {2, 3}, {1, 2, 3, 4, 5, 6});
@@ -131,6 +135,13 @@ std::vector<Case> Cases() {
       {"WEIGHT_NOT_CONST", "weights from the caller", [] {
          Net net;
          net.Output(net.BatchNorm(net.MatMul(net.Input({3, 4}), net.Input({4, 4}))));
+         return std::move(net.graph);
+       }},
+      {"WEIGHT_NOT_CONST", "within a scale of such a product", [] {
+         Net net;
+         const ValueId y = net.MatMul(net.Input({3, 4}), net.Input({4, 4}));
+         const ValueId scaled = net.Binary(fb::BinaryKind::Mul, y, net.Weights({4}));
+         net.Output(net.BatchNorm(scaled));
          return std::move(net.graph);
        }},
       {"AXIS_MISMATCH", "rows of a product", [] {
