@@ -174,7 +174,8 @@ Passage Link::Split(int64_t axis) const {
   const auto normal = runtime::NormalizeAxis(axis, x_.ranked ? x_.rank() : 0);
   if (!normal.ok()) return OtherAxis();
   if (normal.value() != after_.axis) {
-    return Refuse("AXIS_MISMATCH", "its channels run through all parts of");
+    return Refuse("PRODUCER_MULTI_USE",
+                  "its channels are also those of other parts, which do not take it alike, of");
   }
   int64_t begin = 0;
   for (ValueId part : node_.outputs) {

@@ -122,7 +122,43 @@ TEST(FoldLinks, OnePartOfASplitScalesItsChannelsAlone) {
   rows.axis = 2;
   const auto halves = across.AddMany(std::move(rows), {Image(across)}, 2);
   across.Output(across.Relu(halves[1]));
-  EXPECT_EQ(FateOf(across, across.BatchNorm(halves[0])), "KEPT AXIS_MISMATCH");
+  EXPECT_EQ(FateOf(across, across.BatchNorm(halves[0])), "KEPT PRODUCER_MULTI_USE");
+}
+
+// TabNet's ghost batch norm: the batch in parts, each through the norm of all.
+TEST(FoldLinks, WhatAllPartsOfASplitGoThroughTheWholeGoesThrough) {
+  const auto convert = [](double last, bool constant) {
+    Net net;
+    const ValueId x = net.Input({6, 4});
+    const ValueId y = net.MatMul(x, constant ? net.Weights({4, 4}) : net.Input({4, 4}));
+    net.Output(net.Add(fb::ShapeOfT{}, {y}));
+    fb::SplitT split;
+    split.axis = 0;
+    split.sizes = {1, 3, 2};
+    fb::ConcatT concat;
+    concat.axis = 0;
+    std::vector<ValueId> parts;
+    for (const ValueId part : net.AddMany(std::move(split), {y}, 3)) {
+      const double scale = parts.size() == 2 ? last : 4;
+      const ValueId normed = net.BatchNorm(part, 1, {2, -1, 0.5, scale}, {1, 2, 3, 4});
+      parts.push_back(net.BatchNorm(normed, 1, {1, 2, 1, -2}, {0, 1, 2, 3}));
+    }
+    net.Output(net.Relu(parts[1]));
+    net.Output(net.Add(std::move(concat), parts));
+    return ExpectSameAnswers(net.graph);
+  };
+  const Graph folded = convert(4, true);
+  for (size_t i = 0; i < 6; ++i) {
+    EXPECT_EQ(Fate(folded, i), "FOLDED matmul");
+    EXPECT_EQ(folded.batch_norms[i].into, "op0");
+  }
+  EXPECT_EQ(Count<fb::ScaleShiftT>(folded), 0);
+  const Graph differ = convert(8, true), unknown = convert(4, false);
+  for (size_t i = 0; i < 6; i += 2) {
+    EXPECT_EQ(Fate(differ, i), "KEPT PRODUCER_MULTI_USE");
+    EXPECT_EQ(Fate(unknown, i), "KEPT WEIGHT_NOT_CONST");
+    EXPECT_EQ(Fate(unknown, i + 1), "FOLDED affine");
+  }
 }
 
 TEST(FoldLinks, ShuffledChannelsKeepTheirNumbers) {
