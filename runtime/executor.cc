@@ -251,6 +251,32 @@ Status Executor::CopyOutputs(const BoundPlan& bound, std::span<const OutputBuffe
   return Status::Ok();
 }
 
+bool Executor::IsKept(const BoundPlan& bound, size_t output) const {
+  return output_data_[output] == nullptr &&
+         bound.PlaceOf(graph_.outputs[output]).kind == Place::Kind::kInput;
+}
+
+void Executor::ReserveKept(const BoundPlan& bound) {
+  kept_.resize(graph_.outputs.size());
+  for (size_t o = 0; o < kept_.size(); ++o) {
+    if (!IsKept(bound, o)) continue;
+    const auto bytes = static_cast<int64_t>(ByteSize(bound.TypeOf(graph_.outputs[o])));
+    if (kept_[o].empty() || kept_[o].count() < bytes) {
+      kept_[o] = Tensor::Make(ElementType::kUint8, {bytes});
+    }
+  }
+}
+
+void Executor::Keep(const BoundPlan& bound) {
+  for (size_t o = 0; o < kept_.size(); ++o) {
+    if (!IsKept(bound, o)) continue;
+    const TensorView view = ValueOf(graph_.outputs[o]);
+    const size_t bytes = ByteSize(bound.TypeOf(graph_.outputs[o]));
+    output_data_[o] = kept_[o].mutable_raw();
+    if (bytes > 0) std::memcpy(output_data_[o], view.data, bytes);
+  }
+}
+
 Status Executor::Run(std::span<const TensorView> inputs, std::span<const OutputBuffer> outputs,
                      const RunControl& control) {
   ran_ = false;
@@ -267,12 +293,14 @@ Status Executor::Run(std::span<const TensorView> inputs, std::span<const OutputB
   }
   PLEAT_RETURN_IF_ERROR(PlaceOutputs(*bound, inputs, outputs));
   Address(bound, inputs);
+  ReserveKept(*bound);
   PLEAT_RETURN_IF_ERROR(RunSteps(*bound, control));
   PLEAT_RETURN_IF_ERROR(RunDeferred(*bound, control));
   ran_ = true;
   const Status copied = CopyOutputs(*bound, outputs);
   ran_ = copied.ok();
   for (size_t o = 0; o < outputs.size(); ++o) output_data_[o] = outputs[o].data;
+  if (ran_) Keep(*bound);
   return copied;
 }
 

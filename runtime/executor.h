@@ -51,6 +51,10 @@ class Executor {
   Status RunSteps(BoundPlan& bound, const RunControl& control);
   Status RunDeferred(const BoundPlan& bound, const RunControl& control);
   Status CopyOutputs(const BoundPlan& bound, std::span<const OutputBuffer> outputs);
+  // Outputs that are inputs, and go to no buffer of the caller, are copied: his inputs may go.
+  bool IsKept(const BoundPlan& bound, size_t output) const;
+  void ReserveKept(const BoundPlan& bound);
+  void Keep(const BoundPlan& bound);
   const void* AddressOf(const BoundPlan& bound, ValueId id) const;
 
   const Graph& graph_;
@@ -60,7 +64,8 @@ class Executor {
   Memory arena_;
   std::unique_ptr<DeferredRun> deferred_;  // made when a plan first needs it
   std::vector<const void*> input_data_;    // of the last run
-  std::vector<void*> output_data_;         // the caller's buffers of the last run, or null
+  std::vector<void*> output_data_;         // buffers of the last run: the caller's, `kept_` or null
+  std::vector<Tensor> kept_;               // by output, as bytes
   bool ran_ = false;  // `plans_.front()` holds the outputs of a successful run
   std::function<void(size_t, double)> on_step_;
 };

@@ -298,5 +298,22 @@ TEST(Session, ComputesInTheDefaultFloatModeAndGivesTheCallersBack) {
   }
 }
 
+TEST(Session, AnOutputThatIsAnInputOutlivesTheInputsMemory) {
+  const ModelHandle model = Load(OpenModel());
+  const SessionHandle session = MakeSession(model.get());
+  std::vector<float> expected;
+  {
+    const OpenInputs inputs(4, 5);
+    ASSERT_EQ(inputs.Set(session.get()), PLEAT_OK);
+    ASSERT_EQ(pleat_run(session.get(), nullptr), PLEAT_OK);
+    expected = inputs.image;
+  }
+  const OpenInputs others(2, 2);
+  ASSERT_EQ(others.Set(session.get()), PLEAT_OK);
+  EXPECT_EQ(Floats(session.get(), 2), expected);
+  ASSERT_EQ(pleat_run(session.get(), nullptr), PLEAT_OK);
+  EXPECT_EQ(Floats(session.get(), 2), others.image);
+}
+
 }  // namespace
 }  // namespace pleat::tests
