@@ -3,6 +3,7 @@
 #include "converter/convert.h"
 #include "converter/import/importer.h"
 #include "converter/onnx_reader.h"
+#include "converter/within_memory.h"
 
 namespace pleat::converter {
 namespace {
@@ -34,16 +35,20 @@ Result<Graph> Import(std::unique_ptr<onnx::ModelProto> model, const ConvertOptio
 }  // namespace
 
 Result<Graph> ImportOnnx(std::span<const std::byte> bytes, const ConvertOptions& options) {
-  PLEAT_ASSIGN_OR_RETURN(auto model, ReadOnnx(bytes, options.limits));
-  return Import(std::move(model), options);
+  return WithinMemory(options.limits, [&]() -> Result<Graph> {
+    PLEAT_ASSIGN_OR_RETURN(auto model, ReadOnnx(bytes, options.limits));
+    return Import(std::move(model), options);
+  });
 }
 
 Result<Graph> ImportOnnxFile(const std::string& path, ConvertOptions options) {
-  PLEAT_ASSIGN_OR_RETURN(std::vector<std::byte> bytes, ReadModelFile(path, options.limits));
-  PLEAT_ASSIGN_OR_RETURN(auto model, ReadOnnx(bytes, options.limits));
-  std::vector<std::byte>().swap(bytes);
   if (options.folder.empty()) options.folder = FolderOf(path);
-  return Import(std::move(model), options);
+  return WithinMemory(options.limits, [&]() -> Result<Graph> {
+    PLEAT_ASSIGN_OR_RETURN(std::vector<std::byte> bytes, ReadModelFile(path, options.limits));
+    PLEAT_ASSIGN_OR_RETURN(auto model, ReadOnnx(bytes, options.limits));
+    std::vector<std::byte>().swap(bytes);
+    return Import(std::move(model), options);
+  });
 }
 
 }  // namespace pleat::converter

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "converter/wire_scan.h"
+#include "runtime/memory_account.h"
 
 namespace pleat::converter {
 namespace {
@@ -138,6 +139,7 @@ Result<std::unique_ptr<onnx::ModelProto>> ReadOnnx(std::span<const std::byte> by
       CheckLooksLikeOnnx({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
   PLEAT_RETURN_IF_ERROR(CheckFileSize("the model", std::ssize(bytes), limits));
   PLEAT_RETURN_IF_ERROR(ScanModelWire(bytes, LimitsFor(bytes.size())));
+  runtime::MemoryAccount::CountRead(bytes.size());
   auto model = std::make_unique<onnx::ModelProto>();
   google::protobuf::io::CodedInputStream stream(reinterpret_cast<const uint8_t*>(bytes.data()),
                                                 static_cast<int>(bytes.size()));

@@ -5,6 +5,7 @@
 #include <new>
 
 #include "runtime/checked.h"
+#include "runtime/memory_account.h"
 
 namespace pleat::runtime {
 
@@ -77,10 +78,13 @@ Tensor Tensor::Make(ElementType element, Shape shape) {
   tensor.shape_ = std::move(shape);
   constexpr std::align_val_t kAlignment{64};
   const size_t bytes = std::max<size_t>((tensor.bytes() + 63) / 64 * 64, 64);
+  MemoryAccount* account = MemoryAccount::Current();
+  auto charge = account == nullptr ? nullptr : account->Charge(bytes);
   void* memory = ::operator new(bytes, kAlignment);
   std::memset(memory, 0, bytes);
-  tensor.owner_ = std::shared_ptr<const void>(
-      memory, [](const void* p) { ::operator delete(const_cast<void*>(p), kAlignment); });
+  tensor.owner_ = std::shared_ptr<const void>(memory, [charge = std::move(charge)](const void* p) {
+    ::operator delete(const_cast<void*>(p), kAlignment);
+  });
   tensor.data_ = memory;
   return tensor;
 }

@@ -303,6 +303,10 @@ void AddConvert(CLI::App& app, Command& command) {
                    "Refuse more nodes, with calls of functions expanded, exit 6")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  verb->add_option("--max-memory-bytes", flags->limits.memory_bytes,
+                   "Refuse a network whose tensors would take more while it is converted, exit 6; "
+                   "else 4 GiB and 8 for each byte read")
+      ->check(CLI::PositiveNumber);
   verb->add_option("--stop-after", flags->stop_after, "Stop after the pass of this name");
   verb->add_option("--only-pass", flags->only_pass, "Run the pass of this name alone");
   verb->add_flag("--dump", flags->dump,

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "converter/import/text.h"
+#include "runtime/memory_account.h"
 
 namespace pleat::converter {
 namespace {
@@ -160,6 +161,7 @@ Result<Tensor> ExternalData::Read(const onnx::TensorProto& proto, const runtime:
                          " times over: too many tensors name the same bytes");
   }
   read_bytes_ += bytes;
+  runtime::MemoryAccount::CountRead(bytes);
   Tensor tensor = Tensor::Make(type.element, type.shape);
   auto* target = static_cast<std::byte*>(tensor.mutable_raw());
   for (size_t done = 0; done < bytes;) {

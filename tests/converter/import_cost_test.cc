@@ -157,5 +157,29 @@ TEST(ImportCostTest, AHundredThousandNodes) {
   }
 }
 
+TEST(ImportCostTest, TensorsStayWithinTheirLimit) {
+  OnnxBuilder builder(13);  // half a kilobyte that asks for 4 x 16 MiB
+  builder.Input("x", {1}).Int64s("size", {4 << 20});
+  std::string last = "x";
+  for (int i = 0; i < 4; ++i) {
+    const std::string name = std::to_string(i), next = "y" + name;
+    builder.Node("ConstantOfShape", {"size"}, {"w" + name}).Node("Add", {last, "w" + name}, {next});
+    last = next;
+  }
+  builder.Output(last);
+  ConvertOptions options;
+  const std::string bytes = builder.Bytes();
+  const auto convert = [&](int64_t limit) {
+    options.limits.memory_bytes = limit;
+    return ConvertOnnx(std::as_bytes(std::span(bytes)), options).status();
+  };
+  EXPECT_TRUE(convert(0).ok());
+  EXPECT_TRUE(convert(int64_t{1} << 30).ok());
+  const runtime::Status refused = convert(40 << 20);
+  EXPECT_EQ(refused.code(), runtime::StatusCode::kLimitExceeded) << refused.message();
+  EXPECT_NE(refused.message().find("more than the limit of 41943040"), std::string::npos)
+      << refused.message();
+}
+
 }  // namespace
 }  // namespace pleat::converter

@@ -10,7 +10,9 @@
 namespace pleat::tests {
 
 inline void ConvertAndRun(std::span<const std::byte> onnx, FuzzCounts& counts) {
-  const auto graph = converter::ConvertOnnx(onnx, {});
+  converter::ConvertOptions options;
+  options.limits.memory_bytes = (int64_t{1} << 29) + converter::kMemoryPerByte * std::ssize(onnx);
+  const auto graph = converter::ConvertOnnx(onnx, options);
   if (!graph.ok()) return;
   const std::string file = runtime::SerializeGraph(*graph);
   const auto read = runtime::ParseGraph(std::as_bytes(std::span(file)), nullptr);

@@ -4,6 +4,9 @@
 
 #include <cmath>
 #include <limits>
+#include <thread>
+
+#include "runtime/memory_account.h"
 
 namespace pleat::runtime {
 namespace {
@@ -69,6 +72,57 @@ TEST(Cast, RoundsBFloat16ToNearestEven) {
 TEST(Cast, KeepsLargeIntegers) {
   const int64_t large = (int64_t{1} << 53) + 1;
   EXPECT_EQ(ToInt64s(Cast(Tensor::Vector<int64_t>({large}), ElementType::kUint64))[0], large);
+}
+
+TEST(MemoryAccount, CountsWhatThereIsAtOneTime) {
+  const MemoryAccount account(4096);
+  Tensor first = Tensor::Make(ElementType::kInt8, {4096});
+  const Tensor same = first;
+  EXPECT_THROW(Tensor::Make(ElementType::kInt8, {1}), OverMemoryLimit);
+  first = Tensor();
+  EXPECT_THROW(Tensor::Make(ElementType::kInt8, {1}), OverMemoryLimit) << "a copy holds it";
+}
+
+TEST(MemoryAccount, TakesBackWhatAnyThreadFrees) {
+  const MemoryAccount account(4096);
+  for (int i = 0; i < 3; ++i) {
+    auto tensor = std::make_unique<Tensor>(Tensor::Make(ElementType::kInt8, {4096}));
+    std::thread([&] { tensor.reset(); }).join();
+  }
+}
+
+TEST(MemoryAccount, SaysHowMuchItWouldHaveBeen) {
+  const MemoryAccount account(1000);
+  const Tensor held = Tensor::Make(ElementType::kInt8, {640});
+  try {
+    Tensor::Make(ElementType::kFloat32, {1 << 20});
+    FAIL() << "more than the limit";
+  } catch (const OverMemoryLimit& over) {
+    EXPECT_EQ(over.bytes(), 640 + (4 << 20));
+    EXPECT_EQ(over.limit(), 1000);
+  }
+}
+
+TEST(MemoryAccount, GrowsWithWhatIsRead) {
+  const MemoryAccount account(64, 8);
+  EXPECT_THROW(Tensor::Make(ElementType::kInt8, {864}), OverMemoryLimit);
+  MemoryAccount::CountRead(100);
+  Tensor::Make(ElementType::kInt8, {832});
+  EXPECT_THROW(Tensor::Make(ElementType::kInt8, {896}), OverMemoryLimit);
+}
+
+TEST(MemoryAccount, ReachesNoOtherThreadAndNothingBehindItsEnd) {
+  {
+    const MemoryAccount outer(64);
+    {
+      const MemoryAccount inner(4096);
+      Tensor::Make(ElementType::kInt8, {4096});
+    }
+    EXPECT_THROW(Tensor::Make(ElementType::kInt8, {65}), OverMemoryLimit);
+    std::thread([] { Tensor::Make(ElementType::kInt8, {4096}); }).join();
+  }
+  EXPECT_EQ(MemoryAccount::Current(), nullptr);
+  Tensor::Make(ElementType::kInt8, {4096});
 }
 
 }  // namespace

@@ -170,8 +170,10 @@ TEST(ConvertTest, MoreThanTheLimitsAllowExitsWith6) {
   EXPECT_TRUE(Pleat({"convert", kCnn, "-o", out, "--max-file-bytes", fewer}).FailedWith(6));
   EXPECT_TRUE(Pleat({"convert", kCnn, "-o", out, "--max-nodes", "3"}).FailedWith(6));
   EXPECT_TRUE(Pleat({"convert", kCnn, "-o", out, "--max-nodes", "0"}).FailedWith(2));
+  EXPECT_TRUE(Pleat({"convert", kCnn, "-o", out, "--max-memory-bytes", bytes}).FailedWith(6));
   EXPECT_EQ(folder.Files(), "");
   EXPECT_EQ(Pleat({"convert", kCnn, "-o", out, "--max-file-bytes", bytes}).code, 0);
+  EXPECT_EQ(Pleat({"convert", kCnn, "-o", out, "--max-memory-bytes", "4000000"}).code, 0);
 }
 
 TEST(ConvertTest, TheInputIsNotOverwritten) {

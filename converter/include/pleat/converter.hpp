@@ -23,6 +23,9 @@ struct ConvertOptions {
   // More than these of an ONNX file are PLEAT_LIMIT_EXCEEDED; 0: 2 GiB and 1,000,000.
   int64_t max_file_bytes = 0;
   int64_t max_nodes = 0;  // with calls of functions expanded
+  // Tensors that there are at one time; 0: 4 GiB and 8 bytes for each that is read from files. A few
+  // times the weights is what a conversion needs.
+  int64_t max_memory_bytes = 0;
 };
 
 // What became of one BatchNormalization node.
