@@ -46,7 +46,8 @@ struct RecurrentSpec {
 // `exact` false they are any numbers.
 class Net {
  public:
-  explicit Net(uint64_t seed = 1, bool exact = true) : random(seed), exact_(exact) {}
+  explicit Net(uint64_t seed = 1, bool exact = true) : Net(Random(seed), exact) {}
+  explicit Net(Random choices, bool exact) : random(choices), exact_(exact) {}
 
   ValueId Input(Shape shape);
   ValueId Weights(Shape shape);

@@ -11,8 +11,8 @@ constexpr int64_t kChannels[] = {1, 2, 3, 4, 6};
 
 class Generator {
  public:
-  Generator(uint64_t seed, Numbers numbers)
-      : net_(seed, numbers == Numbers::kExact), random_(net_.random), numbers_(numbers) {}
+  Generator(Random random, Numbers numbers)
+      : net_(random, numbers == Numbers::kExact), random_(net_.random), numbers_(numbers) {}
 
   Graph Make() {
     ValueId x = Image();
@@ -479,6 +479,6 @@ class Generator {
 
 }  // namespace
 
-Graph RandomNet(uint64_t seed, Numbers numbers) { return Generator(seed, numbers).Make(); }
+Graph RandomNet(Random random, Numbers numbers) { return Generator(random, numbers).Make(); }
 
 }  // namespace pleat::tests

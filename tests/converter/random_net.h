@@ -12,8 +12,9 @@ enum class Numbers { kExact, kAny, kExtreme };
 
 // Images of 1 to 3 spatial axes and matrices, in which sizes often coincide: one or two blocks of a
 // producer, links, a batch norm or its arithmetic, and a consumer; values read twice or seen by the
-// caller; shared weights. The same for the same seed.
-Graph RandomNet(uint64_t seed, Numbers numbers);
+// caller; shared weights. The same for the same seed or choices.
+Graph RandomNet(Random random, Numbers numbers);
+inline Graph RandomNet(uint64_t seed, Numbers numbers) { return RandomNet(Random(seed), numbers); }
 
 }  // namespace pleat::tests
 
