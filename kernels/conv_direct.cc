@@ -19,8 +19,9 @@ constexpr int64_t kMaxRun = 160;            // floats of a kernel row read as on
 constexpr size_t kBlockBytes = 192 * 1024;  // of the image, that a block of rows reads
 constexpr size_t kBlockPointers = 4096;     // of the rows of a block
 constexpr size_t kGroupPointers = 1024;     // the same where they are read once for every group
-// With fewer rows, reading the weights anew for each block costs more than the image does.
-constexpr size_t kMinBlockRows = 64;
+// With fewer rows, reading the weights anew for each block costs more than the image does; behind a
+// prologue the block is copied.
+constexpr size_t kMinBlockRows = 256, kMinCopiedRows = 64;
 
 size_t RoundUp(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
@@ -60,7 +61,7 @@ class DirectConv final : public Kernel {
     const size_t pointers = p.groups == 1 ? kBlockPointers : kGroupPointers;
     block_rows_ = std::min(kBlockBytes / static_cast<size_t>(std::max<int64_t>(1, pixel_bytes)),
                            pointers / std::max<size_t>(1, taps_));
-    block_rows_ = std::max(block_rows_, kMinBlockRows);
+    block_rows_ = std::max(block_rows_, p.prologue ? kMinCopiedRows : kMinBlockRows);
   }
 
   size_t scratch_bytes(int threads) const override {
@@ -138,7 +139,15 @@ class DirectConv final : public Kernel {
   Split SplitFor(int threads) const {
     const auto all = static_cast<size_t>(p_.out_channels);
     const double work = static_cast<double>(Rows()) * static_cast<double>(all * taps_ * count_);
-    return SplitProduct(Rows(), Across(), block_rows_, SplitUnit(), work, threads);
+    SplitRequest request{.m = Rows(), .n = Across(), .block_rows = block_rows_,
+                         .columns = SplitUnit(), .row_bytes = taps_ * sizeof(const float*),
+                         .column_bytes = taps_ * count_ * sizeof(float), .work = work};
+    if (p_.groups == 1) {
+      request.row_bytes += static_cast<size_t>(inputs_) * sizeof(float);
+    } else {
+      request.column_bytes *= static_cast<size_t>(outputs_);
+    }
+    return SplitProduct(request, threads);
   }
   // Of a small image behind the prologue that several parts of the columns read.
   size_t ImageBytes(const Split& split) const {

@@ -21,8 +21,8 @@ constexpr size_t kTileLanes = HWY_MIN(HWY_LANES(float), kPanelLanes);
 constexpr size_t kVectorsPerPanel = kPanelLanes / kTileLanes;
 constexpr size_t kTileRegisters = (HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64) ? 32 : 16;
 // Vectors a tile is wide, at most, and as a rule.
-constexpr size_t kMaxTileVectors = kVectorsPerPanel == 4 ? 4 : 3;
-constexpr size_t kUsualTileVectors = kVectorsPerPanel == 2 ? 2 : kMaxTileVectors;
+constexpr size_t kMaxTileVectors = kVectorsPerPanel == 2 ? 3 : 4;
+constexpr size_t kUsualTileVectors = kVectorsPerPanel == 2 ? 2 : kVectorsPerPanel == 4 ? 4 : 3;
 
 // Rows of a tile `vectors` wide: accumulators, one row of weights and a broadcast fit in registers,
 // and rows a multiple of 4 KiB apart in the ways of a cache set.
@@ -32,12 +32,55 @@ constexpr size_t TileRows(size_t vectors) {
 constexpr size_t kMaxTileRows = TileRows(1);
 // What all registers hold is more than any tile.
 constexpr size_t kMaxTileFloats = kTileRegisters * kTileLanes;
+// Steps of a sum whose weights, as wide as a tile, stay in the L1 cache while the rows go by.
+constexpr size_t kCachedSteps = kTileLanes == kPanelLanes ? 128 : 256;
+// Tiles whose unfinished sums are kept meanwhile.
+constexpr size_t kMaxCarriedTiles = 16;
 
 constexpr size_t kStepsPerFetch = 16;
 constexpr size_t kMaxTilesToFetch = 16;
 
-// Tiles of the same height, one below the other; each is kept in registers while it runs along the
-// sum. Fields mean what they mean in BlockJob.
+// A sum is cut into chains of steps [step, step + steps) of taps [tap, tap + taps).
+struct Chain {
+  size_t tap, taps, step, steps;
+  bool first, last;
+};
+class Chains {
+ public:
+  Chains(size_t taps, size_t count, size_t most) : taps_(taps), count_(count) {
+    most = HWY_MIN(most, kCachedSteps);
+    if (taps * count <= most) return;
+    if (count <= most) {
+      const size_t groups = CeilDiv(taps, most / count);
+      taps_each_ = CeilDiv(taps, groups);
+      number_ = CeilDiv(taps, taps_each_);
+      return;
+    }
+    taps_each_ = 1;
+    steps_each_ = (CeilDiv(count, CeilDiv(count, most)) + 15) / 16 * 16;
+    per_tap_ = CeilDiv(count, steps_each_);
+    number_ = taps * per_tap_;
+  }
+  size_t number() const { return number_; }
+  Chain operator[](size_t i) const {
+    Chain chain{};
+    chain.first = i == 0;
+    chain.last = i + 1 == number_;
+    chain.tap = i / per_tap_ * taps_each_;
+    chain.taps = HWY_MIN(taps_each_, taps_ - chain.tap);
+    chain.step = i % per_tap_ * steps_each_;
+    chain.steps = HWY_MIN(steps_each_, count_ - chain.step);
+    return chain;
+  }
+
+ private:
+  static size_t CeilDiv(size_t a, size_t b) { return (a + b - 1) / b; }
+  size_t taps_, count_;
+  size_t taps_each_ = taps_, steps_each_ = count_, per_tap_ = 1, number_ = 1;
+};
+
+// One chain of tiles of the same height, one below the other; each is kept in registers while it
+// runs along. Fields mean what they mean in BlockJob.
 struct TileJob {
   const float* const* rows;
   size_t row_step;  // between taps
@@ -45,8 +88,8 @@ struct TileJob {
   size_t tiles;
   size_t taps;
   size_t count;
-  size_t chain;    // steps of the sum before it is carried
-  float* carried;  // room for a tile; null for a sum of one chain
+  bool first, last;  // of the chains of the sum
+  float* carried;    // sums of the chains before, tile by tile
   const float* panels;
   size_t panel_step;
   size_t lane;        // first output of the tile, counted from the start of `panels`
@@ -65,18 +108,14 @@ struct TileJob {
   size_t steps;
 };
 
-// Adds the sums of a chain to those carried, in memory, and starts them again from zero.
 template <size_t kRows, size_t kVectors>
-HWY_INLINE void Carry(hn::Vec<TileTag> (&sums)[kRows][kVectors], float* carried, bool first) {
+HWY_INLINE void Carry(const hn::Vec<TileTag> (&sums)[kRows][kVectors], float* carried) {
   const TileTag d;
   HWY_UNROLL(8)
   for (size_t r = 0; r < kRows; ++r) {
     HWY_UNROLL(8)
     for (size_t v = 0; v < kVectors; ++v) {
-      float* to = carried + (r * kVectors + v) * kTileLanes;
-      if (!first) sums[r][v] = hn::Add(hn::Load(d, to), sums[r][v]);
-      hn::Store(sums[r][v], d, to);
-      sums[r][v] = hn::Zero(d);
+      hn::Store(sums[r][v], d, carried + (r * kVectors + v) * kTileLanes);
     }
   }
 }
@@ -138,6 +177,7 @@ HWY_INLINE void Steps(const float* const (&rows)[kRows], const float* (&weights)
                       size_t k, size_t end, hn::Vec<TileTag> (&sums)[kRows][kVectors]) {
   const TileTag d;
   using V = hn::Vec<TileTag>;
+  HWY_UNROLL(2)
   for (; k < end; ++k) {
     V w[kVectors];
     HWY_UNROLL(4)
@@ -169,17 +209,20 @@ void Tiles(const TileJob& job) {
   const char* ahead = job.ahead;
   float* y = job.y;
   const float* residual = job.residual;
+  float* carried = job.carried;
+  const bool starts = kShort || job.first;
   for (size_t tile = 0; tile < job.tiles; ++tile, y += kRows * job.y_step) {
     V sums[kRows][kVectors];
     const float* weights[kVectors];
     HWY_UNROLL(4)
     for (size_t v = 0; v < kVectors; ++v) {
       weights[v] = first[v];
-      const V init = job.init == nullptr ? hn::Zero(d) : hn::LoadU(d, job.init + v * L);
+      const bool none = job.init == nullptr || !starts;
+      const V init = none ? hn::Zero(d) : hn::LoadU(d, job.init + v * L);
       HWY_UNROLL(8)
       for (size_t r = 0; r < kRows; ++r) sums[r][v] = init;
     }
-    if (job.inits != nullptr) {
+    if (job.inits != nullptr && starts) {
       HWY_UNROLL(8)
       for (size_t r = 0; r < kRows; ++r) {
         const float* init = job.inits[tile * kRows + r] + job.init_offset + job.lane;
@@ -188,8 +231,6 @@ void Tiles(const TileJob& job) {
       }
     }
     const float* const* taps = job.rows + tile * kRows;
-    size_t left = job.chain;
-    bool first_chain = true;
     for (size_t t = 0; t < job.taps; ++t, taps += job.row_step) {
       const float* rows[kRows];
       HWY_UNROLL(8)
@@ -200,13 +241,7 @@ void Tiles(const TileJob& job) {
         continue;
       }
       for (size_t k = job.offset; k < last;) {
-        if (left == 0) {
-          Carry(sums, job.carried, first_chain);
-          first_chain = false;
-          left = job.chain;
-        }
-        const size_t end = k + HWY_MIN(HWY_MIN(job.steps, left), last - k);
-        left -= end - k;
+        const size_t end = k + HWY_MIN(job.steps, last - k);
         for (size_t line = 0; line < job.ahead_lines; ++line, ahead += 64) {
           __builtin_prefetch(ahead, 0, 2);
         }
@@ -214,7 +249,12 @@ void Tiles(const TileJob& job) {
         k = end;
       }
     }
-    if (!kShort && job.carried != nullptr) AddCarried(job.carried, sums);
+    if (!kShort) {
+      if (!job.first) AddCarried(carried, sums);
+      if (!job.last) Carry(sums, carried);
+      carried += kRows * kVectors * L;
+      if (!job.last) continue;
+    }
     FinishTile<kRows, kVectors>(job, y, residual, sums);
     if (residual != nullptr) residual += kRows * job.residual_step;
   }
@@ -225,7 +265,7 @@ constexpr size_t kRowPanels = HWY_MAX(size_t{1}, 8 / kVectorsPerPanel);
 constexpr size_t kRowFetch = 20;  // steps
 
 template <size_t kPanels>
-void Row(const TileJob& job) {
+void Row(const TileJob& job, const Chains& chains) {
   const TileTag d;
   using V = hn::Vec<TileTag>;
   constexpr size_t L = kTileLanes;
@@ -242,19 +282,13 @@ void Row(const TileJob& job) {
   for (size_t v = 0; v < kVectors; ++v) {
     sums[0][v] = init == nullptr ? hn::Zero(d) : hn::LoadU(d, init + v * L);
   }
-  size_t left = job.chain, step = 0;
-  bool first_chain = true;
-  for (size_t t = 0; t < job.taps; ++t) {
-    const float* row = job.rows[t * job.row_step] + job.offset;
-    for (size_t k = 0; k < job.count;) {
-      if (left == 0) {
-        Carry(sums, job.carried, first_chain);
-        first_chain = false;
-        left = job.chain;
-      }
-      const size_t end = k + HWY_MIN(left, job.count - k);
-      left -= end - k;
-      for (; k < end; ++k, ++step) {
+  HWY_ALIGN float carried[kVectors * kTileLanes];
+  size_t step = 0;
+  for (size_t i = 0; i < chains.number(); ++i) {
+    const Chain chain = chains[i];
+    for (size_t t = chain.tap; t < chain.tap + chain.taps; ++t) {
+      const float* row = job.rows[t * job.row_step] + job.offset;
+      for (size_t k = chain.step; k < chain.step + chain.steps; ++k, ++step) {
         const V x = hn::Set(d, row[k]);
         HWY_UNROLL(8)
         for (size_t p = 0; p < kPanels; ++p) {
@@ -268,8 +302,12 @@ void Row(const TileJob& job) {
         }
       }
     }
+    if (!chain.first) AddCarried(carried, sums);
+    if (chain.last) break;
+    Carry(sums, carried);
+    HWY_UNROLL(8)
+    for (size_t v = 0; v < kVectors; ++v) sums[0][v] = hn::Zero(d);
   }
-  if (job.carried != nullptr) AddCarried(job.carried, sums);
   FinishTile<1, kVectors>(job, job.y, job.residual, sums);
 }
 
@@ -294,11 +332,18 @@ constexpr TileTable AllTiles(std::index_sequence<kVectorsMinusOne...>) {
 constexpr auto kShortTiles = AllTiles<true>(std::make_index_sequence<kMaxTileVectors>());
 constexpr auto kTiles = AllTiles<false>(std::make_index_sequence<kMaxTileVectors>());
 
+// Of `left` vectors, those that the next tiles take: the last few are of a like width.
+constexpr size_t TileVectors(size_t left) {
+  if (left <= kMaxTileVectors) return left;
+  if (left == kMaxTileVectors + 1) return (left + 1) / 2;
+  return kUsualTileVectors == 3 && left % 3 != 0 ? 4 : kUsualTileVectors;
+}
+
 // Where products may be split along n: whole panels, whole tiles.
 constexpr size_t kTileColumns = HWY_MAX(kPanelLanes, 2 * kTileLanes);
 
 // All columns of one row.
-void MultiplyRow(TileJob tile, const BlockJob& job) {
+void MultiplyRow(TileJob tile, const BlockJob& job, const Chains& chains) {
   constexpr size_t kColumns = kRowPanels * kPanelLanes;
   for (size_t column = 0; column < job.columns;) {
     const bool wide = job.columns - column > kColumns - kPanelLanes;
@@ -308,44 +353,57 @@ void MultiplyRow(TileJob tile, const BlockJob& job) {
     if (job.init != nullptr) tile.init = job.init + column;
     if (job.residual != nullptr) tile.residual = job.residual + column;
     if (wide) {
-      Row<kRowPanels>(tile);
+      Row<kRowPanels>(tile, chains);
     } else {
-      Row<1>(tile);
+      Row<1>(tile, chains);
     }
     column += tile.columns;
+  }
+}
+
+// The rows of `tile` spread evenly: tiles of two heights. One chain.
+void MultiplyTiles(TileJob tile, size_t width, size_t row_count, size_t tiles, bool is_short) {
+  const size_t fetches = tile.taps * ((tile.count + kStepsPerFetch - 1) / kStepsPerFetch);
+  const size_t height = row_count / tiles, higher = row_count % tiles;
+  for (const bool high : {true, false}) {
+    const size_t rows = height + (high ? 1 : 0);
+    tile.tiles = high ? higher : tiles - higher;
+    if (tile.tiles == 0) continue;
+    (is_short ? kShortTiles : kTiles).of[width - 1][rows - 1](tile);
+    const size_t done = tile.tiles * rows;
+    tile.ahead += tile.tiles * fetches * tile.ahead_lines * 64;
+    tile.carried += done * width * kTileLanes;
+    tile.rows += done;
+    if (tile.inits != nullptr) tile.inits += done;
+    tile.y += done * tile.y_step;
+    if (tile.residual != nullptr) tile.residual += done * tile.residual_step;
   }
 }
 
 // For each few columns of weights, which then stay in the cache, all rows.
 void MultiplyBlock(const BlockJob& job) {
   TileJob tile{};
-  tile.rows = job.rows;
   tile.row_step = job.row_count;
-  tile.offset = job.offset;
-  tile.taps = job.taps;
-  tile.count = job.count;
-  // Whole taps where they are short.
-  const size_t steps = job.chain_steps;
-  tile.chain = job.count == 0 || job.count >= steps ? steps : steps / job.count * job.count;
-  HWY_ALIGN float carried[kMaxTileFloats];
-  if (job.taps * job.count > tile.chain) tile.carried = carried;
-  tile.panels = job.panels;
   tile.panel_step = job.panel_step;
   tile.y_step = job.y_step;
   tile.residual_step = job.residual_step;
-  tile.inits = job.inits;
   tile.init_offset = job.init_offset;
   tile.low = job.low;
   tile.high = job.high;
   if (job.row_count == 0) return;
-  if (job.row_count == 1) return MultiplyRow(tile, job);
+  const Chains chains(job.taps, job.count, job.chain_steps);
+  if (job.row_count == 1) {
+    tile.rows = job.rows;
+    tile.offset = job.offset;
+    tile.panels = job.panels;
+    tile.inits = job.inits;
+    return MultiplyRow(tile, job, chains);
+  }
+  HWY_ALIGN float carried[kMaxCarriedTiles * kMaxTileFloats];
   const size_t vectors = (job.columns + kTileLanes - 1) / kTileLanes;
   for (size_t v = 0; v < vectors;) {
     const size_t left = vectors - v;
-    // The last two are of a like width.
-    const size_t width = left <= kMaxTileVectors  ? left
-                         : left == kMaxTileVectors + 1 ? (left + 1) / 2
-                                                       : kUsualTileVectors;
+    const size_t width = TileVectors(left);
     const size_t column = v * kTileLanes;
     tile.columns = HWY_MIN(job.columns - column, width * kTileLanes);
     tile.lane = column;
@@ -356,27 +414,32 @@ void MultiplyBlock(const BlockJob& job) {
     const float* ahead = next > 0 ? job.panels + next * job.panel_step : job.next_panels;
     const bool fetch = ahead != nullptr && tiles <= kMaxTilesToFetch;
     const size_t lines = kStepsPerFetch * width * kTileLanes * sizeof(float) / 64;
-    tile.steps = fetch ? kStepsPerFetch : HWY_MAX(job.count, size_t{1});
     tile.ahead_lines = fetch ? (lines + tiles - 1) / tiles : 0;
-    tile.ahead = reinterpret_cast<const char*>(ahead);
-    const size_t fetches = job.taps * ((job.count + kStepsPerFetch - 1) / kStepsPerFetch);
-    // Rows are spread evenly: tiles of two heights.
-    size_t row = 0;
-    const size_t height = job.row_count / tiles, higher = job.row_count % tiles;
-    for (const bool high : {true, false}) {
-      const size_t rows = height + (high ? 1 : 0);
-      tile.tiles = high ? higher : tiles - higher;
-      if (tile.tiles == 0) continue;
-      tile.rows = job.rows + row;
-      if (job.inits != nullptr) tile.inits = job.inits + row;
+    const bool one_chain = chains.number() == 1;
+    const size_t groups = one_chain ? 1 : (tiles + kMaxCarriedTiles - 1) / kMaxCarriedTiles;
+    for (size_t group = 0; group < groups; ++group) {
+      const size_t row = job.row_count * group / groups;
+      const size_t row_count = job.row_count * (group + 1) / groups - row;
+      const size_t group_tiles = (row_count + TileRows(width) - 1) / TileRows(width);
       tile.y = job.y + row * job.y_step + column;
-      if (job.residual != nullptr) {
-        tile.residual = job.residual + row * job.residual_step + column;
+      if (job.inits != nullptr) tile.inits = job.inits + row;
+      if (job.residual != nullptr) tile.residual = job.residual + row * job.residual_step + column;
+      tile.carried = carried;
+      tile.ahead = reinterpret_cast<const char*>(ahead);
+      for (size_t i = 0; i < chains.number(); ++i) {
+        const Chain chain = chains[i];
+        tile.rows = job.rows + chain.tap * job.row_count + row;
+        tile.offset = job.offset + chain.step;
+        tile.taps = chain.taps;
+        tile.count = chain.steps;
+        tile.panels = job.panels + (chain.tap * job.count + chain.step) * kPanelLanes;
+        tile.first = chain.first;
+        tile.last = chain.last;
+        tile.steps = fetch ? kStepsPerFetch : HWY_MAX(chain.steps, size_t{1});
+        MultiplyTiles(tile, width, row_count, group_tiles, one_chain && !fetch);
+        const size_t fetches = chain.taps * ((chain.steps + kStepsPerFetch - 1) / kStepsPerFetch);
+        tile.ahead += group_tiles * fetches * tile.ahead_lines * 64;
       }
-      const bool is_short = tile.carried == nullptr && !fetch;
-      (is_short ? kShortTiles : kTiles).of[width - 1][rows - 1](tile);
-      tile.ahead += tile.tiles * fetches * tile.ahead_lines * 64;
-      row += tile.tiles * rows;
     }
     v += width;
   }
@@ -393,6 +456,36 @@ namespace pleat::kernels {
 HWY_EXPORT(MakeGemm);
 
 Gemm BestGemm() { return HWY_DYNAMIC_DISPATCH(MakeGemm)(); }
+
+Split SplitProduct(const SplitRequest& r, int threads) {
+  constexpr size_t kPartsPerThread = 6, kMinRows = 24;
+  // Multiply-adds, and bytes out of the shared cache, in the same time.
+  constexpr double kWork = 24, kBytes = 8;
+  const auto slots = static_cast<size_t>(threads);
+  const auto ceil_div = [](size_t a, size_t b) { return (a + b - 1) / b; };
+  const Split whole{ceil_div(r.m, r.block_rows), 1};
+  if (threads == 1 || r.work < 2e5) return whole;
+  const size_t wanted = slots * kPartsPerThread;
+  const size_t most_rows = HWY_MAX(whole.m_parts, HWY_MIN(wanted, r.m / kMinRows));
+  const size_t most_columns = ceil_div(r.n, r.columns);
+  const size_t reached = HWY_MIN(wanted, most_rows * most_columns);
+  Split best = whole;
+  double least = -1;
+  for (size_t m_parts = whole.m_parts; m_parts <= most_rows + slots - 1; ++m_parts) {
+    const size_t n_parts = HWY_MIN(most_columns, ceil_div(wanted, m_parts));
+    const size_t parts = m_parts * n_parts;
+    if (parts < reached || m_parts > HWY_MAX(size_t{1}, r.m)) continue;
+    const double share =
+        static_cast<double>(ceil_div(parts, slots) * slots) / static_cast<double>(parts);
+    const double bytes = static_cast<double>(n_parts * r.m * r.row_bytes) +
+                         static_cast<double>(m_parts * r.n * r.column_bytes);
+    const double cost = r.work * share / kWork + bytes / kBytes;
+    if (least >= 0 && cost >= least) continue;
+    least = cost;
+    best = {m_parts, n_parts};
+  }
+  return best;
+}
 
 }  // namespace pleat::kernels
 #endif  // HWY_ONCE

@@ -6,7 +6,6 @@
 #ifndef PLEAT_KERNELS_GEMM_H_
 #define PLEAT_KERNELS_GEMM_H_
 
-#include <algorithm>
 #include <cstddef>
 
 namespace pleat::kernels {
@@ -56,20 +55,17 @@ Gemm BestGemm();
 struct Split {
   size_t m_parts, n_parts;
 };
-// At most `block_rows` rows a part; enough parts for `threads` unless the work (multiply-adds) is
-// small; columns are split, in multiples of `columns`, only where rows do not suffice.
-inline Split SplitProduct(size_t m, size_t n, size_t block_rows, size_t columns, double work,
-                          int threads) {
-  Split split{(m + block_rows - 1) / block_rows, 1};
-  if (threads == 1 || work < 2e5) return split;
-  const size_t wanted = static_cast<size_t>(threads) * 6;
-  if (split.m_parts < wanted) split.m_parts = std::max(split.m_parts, std::min(wanted, m / 24));
-  if (split.m_parts < wanted) {
-    const size_t most = (n + columns - 1) / columns;
-    split.n_parts = std::min(most, (wanted + split.m_parts - 1) / split.m_parts);
-  }
-  return split;
-}
+struct SplitRequest {
+  size_t m, n;
+  size_t block_rows;  // in a part, at most
+  size_t columns;     // columns are split in multiples of these
+  // What one row, or one column, takes to be read once more.
+  size_t row_bytes, column_bytes;
+  double work;  // multiply-adds
+};
+// Enough parts for `threads` unless the work is small, so that little is read twice and no thread
+// waits for another.
+Split SplitProduct(const SplitRequest& request, int threads);
 
 }  // namespace pleat::kernels
 

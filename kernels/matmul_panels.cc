@@ -15,7 +15,7 @@ namespace {
 
 constexpr size_t kBlockBytes = 192 * 1024;  // of a, that a block of rows reads
 // With fewer rows, reading b anew for each block costs more than a does.
-constexpr size_t kMinBlockRows = 64;
+constexpr size_t kMinBlockRows = 256;
 constexpr size_t kMaxBlockRows = 1024;
 // Reading a weight takes as long as the multiply-adds of so many rows.
 constexpr size_t kWeightRows = 8;
@@ -193,7 +193,10 @@ class PanelMatMul final : public Kernel {
     }
     const double work =
         static_cast<double>(std::max(m_, kWeightRows)) * static_cast<double>(n_ * k_);
-    const Split split = SplitProduct(m_, n_, block_rows_, gemm_.columns, work, threads);
+    const SplitRequest request{.m = m_, .n = n_, .block_rows = block_rows_,
+                               .columns = gemm_.columns, .row_bytes = k_ * sizeof(float),
+                               .column_bytes = k_ * sizeof(float), .work = work};
+    const Split split = SplitProduct(request, threads);
     const size_t units = (n_ + gemm_.columns - 1) / gemm_.columns;
     loop(split.m_parts * split.n_parts, [&](size_t index, std::byte* room) {
       const Range rows = PartOf(m_, split.m_parts, index / split.n_parts);

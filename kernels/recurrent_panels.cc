@@ -220,7 +220,10 @@ class RecurrentPanels final : public Kernel {
     if (pool == nullptr || pool->threads() == 1 || work < kWorkToShare) {
       return multiply(0, total, 0, row_);
     }
-    const Split split = SplitProduct(total, row_, kRows, gemm_.columns, work, pool->threads());
+    const SplitRequest request{.m = total, .n = row_, .block_rows = kRows,
+                               .columns = gemm_.columns, .row_bytes = inputs_ * sizeof(float),
+                               .column_bytes = inputs_ * sizeof(float), .work = work};
+    const Split split = SplitProduct(request, pool->threads());
     pool->ParallelFor(split.m_parts * split.n_parts, [&](size_t index, size_t) {
       const Range rows = PartOf(total, split.m_parts, index / split.n_parts);
       const Range columns = Columns(row_, split.n_parts, index % split.n_parts);
