@@ -125,7 +125,9 @@ namespace {
 class InstanceNormVector : public Kernel {
  public:
   explicit InstanceNormVector(const InstanceNormProblem& problem)
-      : problem_(problem), normalise_(HWY_DYNAMIC_DISPATCH(NormaliseUnits)) {}
+      : problem_(problem), normalise_(HWY_DYNAMIC_DISPATCH(NormaliseUnits)) {
+    if (problem.channels == 1) problem_.channels_last = false;  // the same, read in whole vectors
+  }
 
   void Run(const Operands& operands) const override {
     if (problem_.space == 0) return;
