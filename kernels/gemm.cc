@@ -21,8 +21,10 @@ constexpr size_t kTileLanes = HWY_MIN(HWY_LANES(float), kPanelLanes);
 constexpr size_t kVectorsPerPanel = kPanelLanes / kTileLanes;
 constexpr size_t kTileRegisters = (HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64) ? 32 : 16;
 // Vectors a tile is wide, at most, and as a rule.
-constexpr size_t kMaxTileVectors = kVectorsPerPanel == 2 ? 3 : 4;
-constexpr size_t kUsualTileVectors = kVectorsPerPanel == 2 ? 2 : kVectorsPerPanel == 4 ? 4 : 3;
+constexpr bool kPanelIsVector = kVectorsPerPanel == 1;
+constexpr size_t kMaxTileVectors = kPanelIsVector || kVectorsPerPanel == 4 ? 4 : 3;
+constexpr size_t kUsualTileVectors =
+    kPanelIsVector ? 3 : (kVectorsPerPanel == 2 ? 2 : kMaxTileVectors);
 
 // Rows of a tile `vectors` wide: accumulators, one row of weights and a broadcast fit in registers,
 // and rows a multiple of 4 KiB apart in the ways of a cache set.
@@ -33,7 +35,8 @@ constexpr size_t kMaxTileRows = TileRows(1);
 // What all registers hold is more than any tile.
 constexpr size_t kMaxTileFloats = kTileRegisters * kTileLanes;
 // Steps of a sum whose weights, as wide as a tile, stay in the L1 cache while the rows go by.
-constexpr size_t kCachedSteps = kTileLanes == kPanelLanes ? 128 : 256;
+constexpr size_t kCachedSteps = kPanelIsVector ? 128 : 256;
+constexpr size_t kUnrolledSteps = kPanelIsVector ? 2 : 1;
 // Tiles whose unfinished sums are kept meanwhile.
 constexpr size_t kMaxCarriedTiles = 16;
 
@@ -177,7 +180,7 @@ HWY_INLINE void Steps(const float* const (&rows)[kRows], const float* (&weights)
                       size_t k, size_t end, hn::Vec<TileTag> (&sums)[kRows][kVectors]) {
   const TileTag d;
   using V = hn::Vec<TileTag>;
-  HWY_UNROLL(2)
+  HWY_UNROLL(kUnrolledSteps)
   for (; k < end; ++k) {
     V w[kVectors];
     HWY_UNROLL(4)
@@ -336,7 +339,7 @@ constexpr auto kTiles = AllTiles<false>(std::make_index_sequence<kMaxTileVectors
 constexpr size_t TileVectors(size_t left) {
   if (left <= kMaxTileVectors) return left;
   if (left == kMaxTileVectors + 1) return (left + 1) / 2;
-  return kUsualTileVectors == 3 && left % 3 != 0 ? 4 : kUsualTileVectors;
+  return kPanelIsVector && left % kUsualTileVectors != 0 ? kMaxTileVectors : kUsualTileVectors;
 }
 
 // Where products may be split along n: whole panels, whole tiles.
