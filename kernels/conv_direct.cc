@@ -62,6 +62,7 @@ class DirectConv final : public Kernel {
     block_rows_ = std::min(kBlockBytes / static_cast<size_t>(std::max<int64_t>(1, pixel_bytes)),
                            pointers / std::max<size_t>(1, taps_));
     block_rows_ = std::max(block_rows_, p.prologue ? kMinCopiedRows : kMinBlockRows);
+    split_ = MakeSplit(p.select.threads);
   }
 
   size_t scratch_bytes(int threads) const override {
@@ -96,7 +97,6 @@ class DirectConv final : public Kernel {
     const auto n = static_cast<size_t>(outputs_), groups = static_cast<size_t>(p_.groups);
     if (m == 0 || n == 0) return;
     const Split split = SplitFor(operands.threads->threads());
-    const size_t unit = SplitUnit(), units = (Across() + unit - 1) / unit;
     if (const size_t bytes = ImageBytes(split); bytes > 0) {
       auto* image = reinterpret_cast<float*>(scratch);
       scratch += bytes;
@@ -112,10 +112,11 @@ class DirectConv final : public Kernel {
     }
     operands.threads->ParallelFor(split.m_parts * split.n_parts, [&](size_t index, size_t slot) {
       const Range rows = PartOf(m, split.m_parts, index / split.n_parts);
-      const Range part = PartOf(units, split.n_parts, index % split.n_parts);
+      const Range part = PartOf(Units(), split.n_parts, index % split.n_parts);
       std::byte* const room = scratch + slot * ThreadBytes();
       if (groups == 1) {
-        Block(job, {0, 1}, rows, {part.begin * unit, std::min(n, part.end * unit)}, room);
+        const Range columns{part.begin * kPanelWidth, std::min<size_t>(n, part.end * kPanelWidth)};
+        Block(job, {0, 1}, rows, columns, room);
       } else {
         Block(job, part, rows, {0, n}, room);
       }
@@ -133,21 +134,25 @@ class DirectConv final : public Kernel {
   };
 
   size_t Rows() const { return static_cast<size_t>(p_.batch * OutPixels(p_)); }
-  // Columns are split, or groups where there are some.
-  size_t SplitUnit() const { return p_.groups == 1 ? gemm_.columns : 1; }
-  size_t Across() const { return static_cast<size_t>(p_.groups == 1 ? outputs_ : p_.groups); }
-  Split SplitFor(int threads) const {
-    const auto all = static_cast<size_t>(p_.out_channels);
-    const double work = static_cast<double>(Rows()) * static_cast<double>(all * taps_ * count_);
-    SplitRequest request{.m = Rows(), .n = Across(), .block_rows = block_rows_,
-                         .columns = SplitUnit(), .row_bytes = taps_ * sizeof(const float*),
-                         .column_bytes = taps_ * count_ * sizeof(float), .work = work};
+  // Panels are split, or groups where there are some.
+  size_t Units() const { return static_cast<size_t>(p_.groups == 1 ? panels_ : p_.groups); }
+  Split MakeSplit(int threads) const {
+    const auto panels = static_cast<size_t>(panels_);
+    SplitRequest request{.m = Rows(), .block_rows = block_rows_, .units = Units(),
+                         .columns = kPanelWidth, .steps = taps_ * count_,
+                         .row_bytes = taps_ * sizeof(const float*),
+                         .unit_bytes = panel_step_ * sizeof(float)};
     if (p_.groups == 1) {
       request.row_bytes += static_cast<size_t>(inputs_) * sizeof(float);
     } else {
-      request.column_bytes *= static_cast<size_t>(outputs_);
+      request.apart = true;
+      request.columns = static_cast<size_t>(outputs_);
+      request.unit_bytes *= panels;
     }
-    return SplitProduct(request, threads);
+    return SplitProduct(gemm_, request, threads);
+  }
+  Split SplitFor(int threads) const {
+    return threads == p_.select.threads ? split_ : MakeSplit(threads);
   }
   // Of a small image behind the prologue that several parts of the columns read.
   size_t ImageBytes(const Split& split) const {
@@ -354,6 +359,7 @@ class DirectConv final : public Kernel {
   ImageStrides in_;
   bool runs_;
   size_t taps_, count_, panel_step_, block_rows_;
+  Split split_;
   int64_t y_step_, residual_step_;
   std::vector<float> zeros_, bias_;
   hwy::AlignedFreeUniquePtr<float[]> packed_;

@@ -448,7 +448,34 @@ void MultiplyBlock(const BlockJob& job) {
   }
 }
 
-Gemm MakeGemm() { return {MultiplyBlock, kTileColumns}; }
+// Multiply-adds, or what else there is to issue; then what a tile takes besides.
+double TilesCycles(size_t tiles, size_t rows, size_t width, size_t steps) {
+  const auto sums = static_cast<double>(rows * width);
+  const double issued = sums + static_cast<double>(rows + width + 5);
+  const double step = 0.5 + HWY_MAX(sums / 2, issued / 4);
+  return static_cast<double>(tiles) * (static_cast<double>(steps) * step + 3 * sums + 20);
+}
+
+double BlockCycles(size_t rows, size_t columns, size_t steps) {
+  if (rows == 1) {
+    const size_t panels = (columns + kPanelLanes - 1) / kPanelLanes;
+    // Alone, a panel's multiply-adds wait for each other.
+    const size_t many = panels / kRowPanels * kRowPanels, alone = 4 * (panels - many);
+    return static_cast<double>(steps * (many * kVectorsPerPanel + alone));
+  }
+  double cycles = 0;
+  for (size_t left = (columns + kTileLanes - 1) / kTileLanes; left > 0;) {
+    const size_t width = TileVectors(left);
+    const size_t tiles = (rows + TileRows(width) - 1) / TileRows(width);
+    const size_t higher = rows % tiles;
+    cycles += TilesCycles(higher, rows / tiles + 1, width, steps);
+    cycles += TilesCycles(tiles - higher, rows / tiles, width, steps);
+    left -= width;
+  }
+  return cycles;
+}
+
+Gemm MakeGemm() { return {MultiplyBlock, kTileColumns, BlockCycles}; }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace pleat::kernels
@@ -459,36 +486,6 @@ namespace pleat::kernels {
 HWY_EXPORT(MakeGemm);
 
 Gemm BestGemm() { return HWY_DYNAMIC_DISPATCH(MakeGemm)(); }
-
-Split SplitProduct(const SplitRequest& r, int threads) {
-  constexpr size_t kPartsPerThread = 6, kMinRows = 24;
-  // Multiply-adds, and bytes out of the shared cache, in the same time.
-  constexpr double kWork = 24, kBytes = 8;
-  const auto slots = static_cast<size_t>(threads);
-  const auto ceil_div = [](size_t a, size_t b) { return (a + b - 1) / b; };
-  const Split whole{ceil_div(r.m, r.block_rows), 1};
-  if (threads == 1 || r.work < 2e5) return whole;
-  const size_t wanted = slots * kPartsPerThread;
-  const size_t most_rows = HWY_MAX(whole.m_parts, HWY_MIN(wanted, r.m / kMinRows));
-  const size_t most_columns = ceil_div(r.n, r.columns);
-  const size_t reached = HWY_MIN(wanted, most_rows * most_columns);
-  Split best = whole;
-  double least = -1;
-  for (size_t m_parts = whole.m_parts; m_parts <= most_rows + slots - 1; ++m_parts) {
-    const size_t n_parts = HWY_MIN(most_columns, ceil_div(wanted, m_parts));
-    const size_t parts = m_parts * n_parts;
-    if (parts < reached || m_parts > HWY_MAX(size_t{1}, r.m)) continue;
-    const double share =
-        static_cast<double>(ceil_div(parts, slots) * slots) / static_cast<double>(parts);
-    const double bytes = static_cast<double>(n_parts * r.m * r.row_bytes) +
-                         static_cast<double>(m_parts * r.n * r.column_bytes);
-    const double cost = r.work * share / kWork + bytes / kBytes;
-    if (least >= 0 && cost >= least) continue;
-    least = cost;
-    best = {m_parts, n_parts};
-  }
-  return best;
-}
 
 }  // namespace pleat::kernels
 #endif  // HWY_ONCE

@@ -46,6 +46,8 @@ struct Gemm {
   void (*multiply)(const BlockJob& job);
   // Columns that are computed at a time: blocks had best be a multiple wide.
   size_t columns;
+  // About how many cycles a block takes whose sums are `steps` long.
+  double (*cycles)(size_t rows, size_t columns, size_t steps);
 };
 
 // For the best instruction set in use.
@@ -56,16 +58,16 @@ struct Split {
   size_t m_parts, n_parts;
 };
 struct SplitRequest {
-  size_t m, n;
-  size_t block_rows;  // in a part, at most
-  size_t columns;     // columns are split in multiples of these
-  // What one row, or one column, takes to be read once more.
-  size_t row_bytes, column_bytes;
-  double work;  // multiply-adds
+  size_t m;
+  size_t block_rows;      // in a part, at most
+  size_t units, columns;  // columns are split between units of so many
+  bool apart = false;     // each unit is a product of its own
+  size_t steps;           // of a sum
+  // What one row, or one unit, takes to be read once more.
+  size_t row_bytes, unit_bytes;
 };
-// Enough parts for `threads` unless the work is small, so that little is read twice and no thread
-// waits for another.
-Split SplitProduct(const SplitRequest& request, int threads);
+// The split that should end soonest: little is read twice, tiles are whole, no thread waits.
+Split SplitProduct(const Gemm& gemm, const SplitRequest& request, int threads);
 
 }  // namespace pleat::kernels
 

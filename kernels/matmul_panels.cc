@@ -17,8 +17,6 @@ constexpr size_t kBlockBytes = 192 * 1024;  // of a, that a block of rows reads
 // With fewer rows, reading b anew for each block costs more than a does.
 constexpr size_t kMinBlockRows = 256;
 constexpr size_t kMaxBlockRows = 1024;
-// Reading a weight takes as long as the multiply-adds of so many rows.
-constexpr size_t kWeightRows = 8;
 
 size_t RoundUp(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
@@ -191,18 +189,16 @@ class PanelMatMul final : public Kernel {
       });
       a = rows;
     }
-    const double work =
-        static_cast<double>(std::max(m_, kWeightRows)) * static_cast<double>(n_ * k_);
-    const SplitRequest request{.m = m_, .n = n_, .block_rows = block_rows_,
-                               .columns = gemm_.columns, .row_bytes = k_ * sizeof(float),
-                               .column_bytes = k_ * sizeof(float), .work = work};
-    const Split split = SplitProduct(request, threads);
-    const size_t units = (n_ + gemm_.columns - 1) / gemm_.columns;
+    const SplitRequest request{.m = m_, .block_rows = block_rows_, .units = Panels(),
+                               .columns = kPanelWidth, .steps = k_,
+                               .row_bytes = k_ * sizeof(float),
+                               .unit_bytes = kPanelWidth * k_ * sizeof(float)};
+    const Split split = SplitProduct(gemm_, request, threads);
     loop(split.m_parts * split.n_parts, [&](size_t index, std::byte* room) {
       const Range rows = PartOf(m_, split.m_parts, index / split.n_parts);
-      const Range unit = PartOf(units, split.n_parts, index % split.n_parts);
-      const size_t column = unit.begin * gemm_.columns;
-      const size_t columns = std::min(n_, unit.end * gemm_.columns) - column;
+      const Range unit = PartOf(Panels(), split.n_parts, index % split.n_parts);
+      const size_t column = unit.begin * kPanelWidth;
+      const size_t columns = std::min<size_t>(n_, unit.end * kPanelWidth) - column;
       const size_t count = rows.end - rows.begin;
       auto** pointers = reinterpret_cast<const float**>(room);
       for (size_t i = 0; i < count; ++i) pointers[i] = a + (rows.begin + i) * k_;

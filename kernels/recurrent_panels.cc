@@ -220,10 +220,12 @@ class RecurrentPanels final : public Kernel {
     if (pool == nullptr || pool->threads() == 1 || work < kWorkToShare) {
       return multiply(0, total, 0, row_);
     }
-    const SplitRequest request{.m = total, .n = row_, .block_rows = kRows,
-                               .columns = gemm_.columns, .row_bytes = inputs_ * sizeof(float),
-                               .column_bytes = inputs_ * sizeof(float), .work = work};
-    const Split split = SplitProduct(request, pool->threads());
+    const SplitRequest request{.m = total, .block_rows = kRows,
+                               .units = (row_ + gemm_.columns - 1) / gemm_.columns,
+                               .columns = gemm_.columns, .steps = inputs_,
+                               .row_bytes = inputs_ * sizeof(float),
+                               .unit_bytes = gemm_.columns * inputs_ * sizeof(float)};
+    const Split split = SplitProduct(gemm_, request, pool->threads());
     pool->ParallelFor(split.m_parts * split.n_parts, [&](size_t index, size_t) {
       const Range rows = PartOf(total, split.m_parts, index / split.n_parts);
       const Range columns = Columns(row_, split.n_parts, index % split.n_parts);
