@@ -16,7 +16,6 @@ namespace pleat::kernels {
 namespace {
 
 constexpr size_t kBlockColumns = 128;
-constexpr size_t kMinPartTiles = 8;
 // Floats between points beyond a block, against cache sets that collide.
 constexpr size_t kSkew = 16;
 // Costs in multiply-adds, as measured: of transforming a value, and of reading a weight that has
@@ -72,7 +71,9 @@ class WinogradConv final : public Kernel {
     auto* shared = static_cast<std::byte*>(operands.scratch);
     auto* slots = shared + layout.shared_bytes;
     if (!layout.shared) {
-      const size_t blocks = (tiles_ + block_tiles_ - 1) / block_tiles_;
+      const auto count = static_cast<size_t>(threads.threads());
+      const size_t least = (tiles_ + block_tiles_ - 1) / block_tiles_;
+      const size_t blocks = std::min(tiles_, (least + count - 1) / count * count);
       threads.ParallelFor(blocks, [&](size_t index, size_t slot) {
         const Range tiles = PartOf(tiles_, blocks, index);
         auto* mine = slots + slot * layout.thread_bytes;
@@ -93,12 +94,15 @@ class WinogradConv final : public Kernel {
       TransformTile(taken.x, tile, transformed + tile * inputs_, layout.tiles,
                     reinterpret_cast<float*>(slots + slot * layout.thread_bytes + layout.pixels));
     });
-    const size_t blocks = (outputs_ + layout.columns - 1) / layout.columns;
-    threads.ParallelFor(blocks * layout.tile_parts, [&](size_t index, size_t slot) {
-      const size_t column = index % blocks * layout.columns;
-      const Range tiles = PartOf(tiles_, layout.tile_parts, index / blocks);
-      Multiply(taken, tiles, column, std::min(outputs_ - column, layout.columns),
-               transformed + tiles.begin * inputs_, layout, slots + slot * layout.thread_bytes);
+    const Split& split = layout.split;
+    threads.ParallelFor(split.m_parts * split.n_parts, [&](size_t index, size_t slot) {
+      const Range panels = PartOf(panels_, split.n_parts, index % split.n_parts);
+      const Range tiles = PartOf(tiles_, split.m_parts, index / split.n_parts);
+      const size_t end = std::min(outputs_, panels.end * kPanelWidth);
+      for (size_t column = panels.begin * kPanelWidth; column < end; column += layout.columns) {
+        Multiply(taken, tiles, column, std::min(end - column, layout.columns),
+                 transformed + tiles.begin * inputs_, layout, slots + slot * layout.thread_bytes);
+      }
     });
   }
 
@@ -109,7 +113,7 @@ class WinogradConv final : public Kernel {
   struct Layout {
     bool shared;
     size_t tiles;  // transformed together
-    size_t tile_parts;
+    Split split;     // of the products, when shared
     size_t columns;  // in a block, at most
     size_t shared_bytes, thread_bytes;
     // Places of products, row pointers, a tile of biases and one of pixels behind the prologue in a
@@ -122,19 +126,21 @@ class WinogradConv final : public Kernel {
     const auto wanted = static_cast<size_t>(threads) * 4;
     layout.shared = threads > 1 && tiles_ < wanted * block_tiles_;
     layout.tiles = layout.shared ? tiles_ : block_tiles_;
-    layout.tile_parts = 1;
+    layout.split = {1, 1};
     layout.columns = kBlockColumns;
     if (layout.shared) {
-      const size_t unit = gemm_.columns;
-      layout.columns = std::min(kBlockColumns, (outputs_ / wanted + unit - 1) / unit * unit);
-      layout.columns = std::max(layout.columns, unit);
-      const size_t blocks = (outputs_ + layout.columns - 1) / layout.columns;
-      layout.tile_parts = std::clamp<size_t>(wanted / std::max<size_t>(1, blocks), 1,
-                                             std::max<size_t>(1, tiles_ / kMinPartTiles));
+      const size_t steps = kPoints * inputs_;
+      layout.split = SplitProduct(gemm_, {.m = tiles_, .block_rows = tiles_, .units = panels_,
+                                          .columns = kPanelWidth, .steps = steps,
+                                          .row_bytes = steps * sizeof(float),
+                                          .unit_bytes = steps * kPanelWidth * sizeof(float)},
+                                  threads);
+      const size_t panels = (panels_ + layout.split.n_parts - 1) / layout.split.n_parts;
+      layout.columns = std::min(kBlockColumns, panels * kPanelWidth);
     }
     const size_t transformed = RoundUp(kPoints * PointStep(layout.tiles) * sizeof(float));
     const size_t columns = std::min(layout.columns, panels_ * kPanelWidth);
-    const size_t most = (layout.tiles + layout.tile_parts - 1) / layout.tile_parts;
+    const size_t most = (layout.tiles + layout.split.m_parts - 1) / layout.split.m_parts;
     layout.shared_bytes = layout.shared ? transformed : 0;
     layout.products = layout.shared ? 0 : transformed;
     layout.rows = layout.products + RoundUp(kPoints * (most * columns + kSkew) * sizeof(float));
