@@ -40,7 +40,8 @@ double ApplyBinary(BinaryKind kind, double a, double b) {
       return a < 0 ? a * b : a;
     case BinaryKind::kMod: {
       const double rest = std::fmod(a, b);
-      return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+      if (rest == 0) return std::copysign(rest, b);
+      return (rest < 0) != (b < 0) ? rest + b : rest;
     }
     case BinaryKind::kFMod:
       return std::fmod(a, b);

@@ -22,7 +22,7 @@ enum class BinaryKind : uint8_t {
   kMin = 5,  // NaN when either is
   kMax = 6,
   kPRelu = 7,  // a < 0 ? a*b : a
-  kMod = 8,    // sign of b, as Python; by integer zero gives 0
+  kMod = 8,    // sign of b, as Python, of a zero too; by integer zero gives 0
   kFMod = 9,   // sign of a, as C's fmod; by integer zero gives 0
   kEqual = 10,
   kLess = 11,

@@ -55,7 +55,8 @@ Difference Compare(const Tensor& got, const Tensor& expected, const Tolerance& t
   difference.bound = tolerance.bound + RoundingOf(got.element());
   const bool elementwise = tolerance.atol || tolerance.rtol;
   const double atol =
-      elementwise ? tolerance.atol.value_or(0) : difference.bound * scale + tolerance.floor;
+      elementwise ? std::max(tolerance.atol.value_or(0), tolerance.noise * difference.max_expected)
+                  : difference.bound * scale + tolerance.floor;
   double rtol = elementwise ? tolerance.rtol.value_or(0) : 0;
   if (tolerance.strict && got.element() == ElementType::kBFloat16) {
     rtol = std::max(rtol, 4 * RoundingOf(got.element()));

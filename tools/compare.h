@@ -11,13 +11,14 @@
 namespace pleat::tools {
 
 // What is let through, |got - y| per element: at most `atol + rtol * |y|` when one of the two is
-// set (the other then counts 0), else `bound * max|y| + floor` over the whole tensor, where 1
+// set (the other then counts 0; `atol` at least `noise * max|y|`), else `bound * max|y| + floor` over the whole tensor, where 1
 // stands for max|y| of a tensor of zeros and half a unit in the last place is added for 16-bit
 // floats.
 struct Tolerance {
   double bound = 1e-4;
   double floor = 0;
   std::optional<double> atol, rtol;
+  double noise = 0;
   // As ONNX's own test runner compares: float types must be equal too, and `rtol` counts as two
   // units in the last place of bfloat16 where it is less.
   bool strict = false;

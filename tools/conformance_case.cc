@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 
@@ -58,8 +59,14 @@ std::string TextOf(const OutputDifference& output) {
                      difference.worst_expected);
 }
 
-// ONNX lets a case state its own tolerance in data.json.
-Tolerance ToleranceOf(const ConformanceCase& test, Tolerance tolerance) {
+// ONNX lets a case state its own tolerance in data.json. A Fourier transform's rounding goes with its
+// largest number: ONNX's own answers have 1.9e-7 beside 54 where the exact one is 0, so that only
+// what is beyond half a unit in the last place of the largest counts.
+Tolerance ToleranceOf(const ConformanceCase& test, const std::vector<std::string>& operators,
+                      Tolerance tolerance) {
+  for (const std::string& op : operators) {
+    if (op == "DFT" || op == "STFT") tolerance.noise = std::ldexp(1, -24);
+  }
   std::ifstream file(fs::path(test.folder) / "data.json");
   const Json json = Json::parse(file, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return tolerance;
@@ -136,7 +143,7 @@ CaseResult RunCase(const ConformanceCase& test, const Tolerance& tolerance,
     return result;
   }
   const Result<std::string> wrong =
-      RunSets(test, ToleranceOf(test, tolerance), options, *graph);
+      RunSets(test, ToleranceOf(test, result.operators, tolerance), options, *graph);
   result.reason = wrong.ok() ? *wrong : wrong.status().message();
   if (!wrong.ok() && wrong.status().rule() == std::string_view(kInputTypeRule)) {
     result.status = CaseStatus::kUnsupported;

@@ -58,21 +58,34 @@ std::optional<int64_t> Known(ImportContext& context, int input) {
   return runtime::ToInt64s(tensor)[0];
 }
 
+// The cosine of `place` / `length` of a turn, exactly 0 at odd quarters.
+double CosineOf(int64_t place, int64_t length) {
+  if (place * 4 % length == 0 && place * 4 / length % 2 != 0) return 0;
+  return std::cos(2 * std::numbers::pi * static_cast<double>(place) / static_cast<double>(length));
+}
+
+double SineOf(int64_t place, int64_t length) {
+  if (place * 2 % length == 0) return 0;
+  return std::sin(2 * std::numbers::pi * static_cast<double>(place) / static_cast<double>(length));
+}
+
 // e^(-2 pi i k n / length), or its inverse, of real (parts = 1) or complex numbers n: one row for
-// each of their parts, two columns (real, imaginary) for each k.
+// each of their parts, and for each k two columns (real, imaginary), or the real one alone, which
+// takes `numbers` for the first half of a spectrum whose other half mirrors it.
 struct Fourier {
-  int64_t numbers, length, bins, parts;
+  int64_t numbers, length, bins, parts, results;
   bool inverse;
   int64_t rows() const { return numbers * parts; }
+  int64_t columns() const { return bins * results; }
 
   double At(int64_t row, int64_t column) const {
-    const int64_t n = row / parts, k = column / 2;
-    const double angle = 2 * std::numbers::pi * static_cast<double>(n * k % length) /
-                         static_cast<double>(length) * (inverse ? 1 : -1);
-    const double scale = inverse ? 1.0 / static_cast<double>(length) : 1.0;
-    const bool imaginary_in = row % parts == 1, imaginary_out = column % 2 == 1;
-    if (imaginary_in == imaginary_out) return scale * std::cos(angle);
-    return scale * (imaginary_in ? -std::sin(angle) : std::sin(angle));
+    const int64_t n = row / parts, k = column / results, place = n * k % length;
+    double scale = inverse ? 1.0 / static_cast<double>(length) : 1.0;
+    if (results == 1 && n > 0 && 2 * n != length) scale *= 2;
+    const double sine = inverse ? SineOf(place, length) : -SineOf(place, length);
+    const bool imaginary_in = row % parts == 1, imaginary_out = column % results == 1;
+    if (imaginary_in == imaginary_out) return scale * CosineOf(place, length);
+    return scale * (imaginary_in ? -sine : sine);
   }
 };
 
@@ -88,7 +101,7 @@ Status ImportBlackmanWindow(ImportContext& context) {
   return CosineWindow(context, 0.42, 0.5, 0.08);
 }
 
-// x [..., n, ..., parts] -> [..., n * parts] x matrix -> [..., bins, 2] -> in order
+// x [..., n, ..., parts] -> [..., n * parts] x matrix -> [..., bins, 2 or 1] -> in order
 Status ImportDft(ImportContext& context) {
   const runtime::Type type = context.input_type(0);
   const int rank = context.Rank(0);
@@ -103,22 +116,27 @@ Status ImportDft(ImportContext& context) {
   if (!context.ok()) return context.status();
   if (rank < 2 || along == rank - 1) return context.Invalid("its axis is that of the parts");
   const int64_t size = type.shape[static_cast<size_t>(along)], parts = type.shape.back();
-  std::optional<int64_t> length = size;
+  const bool halved = onesided && inverse;  // from half a spectrum to real numbers
+  std::optional<int64_t> length = halved ? 2 * (size - 1) : size;
   if (context.has_input(1)) length = Known(context, 1);
   if (size < 1 || !length || parts < 1) {
     return Refuse(context, "its length is known only at run time; fix it with --input-shape");
   }
   if (parts > 2 || *length < 1) return context.Invalid("its numbers have more than two parts");
-  if (onesided && inverse) return Refuse(context, "it is inverse and one-sided at once");
-  const Fourier fourier{std::min(size, *length), *length, onesided ? *length / 2 + 1 : *length,
-                        parts, inverse};
-  if (fourier.rows() > kMostNumbers / (2 * fourier.bins)) {
+  if (halved && parts != 2) return context.Invalid("its spectrum is not of complex numbers");
+  if (*length > kMostNumbers) {
     return Refuse(context, "it is too long to be a product; do this step before the network");
   }
-  std::vector<double> matrix(static_cast<size_t>(fourier.rows() * 2 * fourier.bins));
+  const int64_t half = *length / 2 + 1;
+  const Fourier fourier{std::min(size, halved ? half : *length), *length,
+                        onesided && !halved ? half : *length, parts, halved ? 1 : 2, inverse};
+  if (fourier.rows() > kMostNumbers / fourier.columns()) {
+    return Refuse(context, "it is too long to be a product; do this step before the network");
+  }
+  std::vector<double> matrix(static_cast<size_t>(fourier.rows() * fourier.columns()));
   for (size_t i = 0; i < matrix.size(); ++i) {
     const auto at = static_cast<int64_t>(i);
-    matrix[i] = fourier.At(at / (2 * fourier.bins), at % (2 * fourier.bins));
+    matrix[i] = fourier.At(at / fourier.columns(), at % fourier.columns());
   }
   ValueId x = context.input(0);
   if (fourier.numbers < size) x = EmitSlice(context, x, along, 0, fourier.numbers);
@@ -133,10 +151,10 @@ Status ImportDft(ImportContext& context) {
   }
   std::vector<int64_t> flat(static_cast<size_t>(rank - 2), 0), apart = flat;
   flat.push_back(fourier.rows());
-  apart.insert(apart.end(), {fourier.bins, 2});
+  apart.insert(apart.end(), {fourier.bins, fourier.results});
   const ElementType element = context.type(x).element;
   const ValueId weights = context.Constant(
-      runtime::Cast(Tensor::Of<double>({fourier.rows(), 2 * fourier.bins}, matrix), element));
+      runtime::Cast(Tensor::Of<double>({fourier.rows(), fourier.columns()}, matrix), element));
   const ValueId rows = EmitReshape(context, EmitTranspose(context, x, perm), flat);
   const ValueId product = context.Emit(fb::MatMulT(), {rows, weights});
   return context.Done(EmitTranspose(context, EmitReshape(context, product, apart), back));
@@ -164,14 +182,14 @@ Status ImportStft(ImportContext& context) {
   }
   const bool onesided = context.Flag("onesided", true);
   const int64_t parts = plain ? 1 : type.shape[2];
-  const Fourier fourier{*length, *length, onesided ? *length / 2 + 1 : *length, parts, false};
-  if (fourier.rows() > kMostNumbers / (2 * fourier.bins)) {
+  const Fourier fourier{*length, *length, onesided ? *length / 2 + 1 : *length, parts, 2, false};
+  if (fourier.rows() > kMostNumbers / fourier.columns()) {
     return Refuse(context, "its frames are too long; do this step before the network");
   }
   std::vector<double> shape(static_cast<size_t>(*length), 1);
   if (!window.empty()) shape = runtime::ToDoubles(window);
   std::vector<double> kernel;
-  for (int64_t m = 0; m < 2 * fourier.bins; ++m) {
+  for (int64_t m = 0; m < fourier.columns(); ++m) {
     for (int64_t part = 0; part < parts; ++part) {
       for (int64_t n = 0; n < *length; ++n) {
         kernel.push_back(shape[static_cast<size_t>(n)] * fourier.At(n * parts + part, m));
@@ -186,7 +204,7 @@ Status ImportStft(ImportContext& context) {
   fields.window->kernel = {*length};
   fields.window->strides = {*step};
   const ValueId weights = context.Constant(runtime::Cast(
-      Tensor::Of<double>({2 * fourier.bins, parts, *length}, kernel), element));
+      Tensor::Of<double>({fourier.columns(), parts, *length}, kernel), element));
   const ValueId frames = context.Emit(std::move(fields), {x, weights, runtime::kNoValue});
   return context.Done(EmitReshape(context, EmitTranspose(context, frames, {0, 2, 1}),
                                   {0, 0, fourier.bins, 2}));

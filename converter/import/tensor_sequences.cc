@@ -4,6 +4,7 @@
 
 #include "converter/import/emit.h"
 #include "converter/import/imports.h"
+#include "converter/import/refusals.h"
 
 namespace pleat::converter {
 namespace {
@@ -155,7 +156,9 @@ Status ImportSplitToSequence(ImportContext& context) {
     fields.sizes = EqualParts(context, along, 1);
   } else if (!split.Known() || split.rank() > 1 || kernels::IsFloat(split.element) ||
              (known.empty() && split.rank() == 0)) {
-    context.Unsupported("the number of its parts is not known before the run");
+    context.Fail({runtime::StatusCode::kUnsupported,
+                  "the number of its parts is known only at run time; make it a constant",
+                  kRefusedOperator});
   } else if (split.rank() == 0) {
     fields.sizes = EqualParts(context, along, runtime::ToInt64s(known)[0]);
   } else if (!known.empty()) {

@@ -170,6 +170,23 @@ TEST(ImportWindowTest, FourierTransformsAreProducts) {
   std::vector<float> numbers;
   for (int i = 0; i < 24; ++i) numbers.push_back(static_cast<float>(i * i % 7));
   ExpectNear(Answer(both, {Floats({1, 6, 2, 2}, numbers)}), {numbers.begin(), numbers.end()});
+  for (const int64_t length : {6, 7}) {
+    OnnxBuilder half(20);
+    half.Input("x", {1, 6, 1}).Int64s("n", {length}).Int64s("axis", {1}).Output("y");
+    half.Node("DFT", {"x", "n", "axis"}, {"s"}, {{"onesided", int64_t{1}}});
+    half.Node("DFT", {"s", "n", "axis"}, {"y"}, {{"onesided", int64_t{1}}, {"inverse", int64_t{1}}});
+    for (auto& tensor : *half.graph().mutable_initializer()) tensor.clear_dims();
+    std::vector<double> expected(x.begin(), x.end());
+    expected.resize(static_cast<size_t>(length), 0);
+    ExpectNear(Answer(half, {Floats({1, 6, 1}, x)}), expected);
+  }
+  OnnxBuilder back(17);
+  back.Input("x", {1, 4, 2}).Output("y");
+  back.Node("DFT", {"x"}, {"y"},
+            {{"onesided", int64_t{1}}, {"inverse", int64_t{1}}, {"axis", int64_t{1}}});
+  const std::vector<double> spectrum = Spectrum(x, ones, 6, 4);
+  ExpectNear(Answer(back, {Floats({1, 4, 2}, {spectrum.begin(), spectrum.end()})}),
+             {x.begin(), x.end()});
   OnnxBuilder open(17);
   open.Input("x", {1, -1, 1}).Output("y").Node("DFT", {"x"}, {"y"});
   EXPECT_EQ(open.Import().status().code(), StatusCode::kUnsupported);

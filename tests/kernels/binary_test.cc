@@ -1,5 +1,7 @@
 #include "kernels/binary.h"
 
+#include <cmath>
+
 #include "tests/kernels/elementwise_support.h"
 #include "tests/support/random.h"
 
@@ -134,6 +136,11 @@ TEST(Binary, NaNSurvives) {
 
 TEST(Binary, SignsAndPowers) {
   EXPECT_EQ(Combined(K::kMod, {-7, 7, -6}, {3, -3, 3}), (std::vector<float>{2, -2, 0}));
+  const std::vector<float> zeros = Combined(K::kMod, {0, -0.f, 6, -6}, {-2, 2, -3, 3});
+  for (size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(zeros[i], 0);
+    EXPECT_EQ(std::signbit(zeros[i]), i % 2 == 0) << i;
+  }
   EXPECT_EQ(Combined(K::kFMod, {-7, 7, -6}, {3, -3, 3}), (std::vector<float>{-1, 1, 0}));
   EXPECT_EQ(Combined(K::kPow, {-3, 2}, {2}), (std::vector<float>{9, 4}));
   EXPECT_EQ(Combined(K::kPow, {-3, 2}, {1}), (std::vector<float>{-3, 2}));

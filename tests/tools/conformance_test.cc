@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <csignal>
 #include <cstdlib>
 #include <stdexcept>
@@ -82,6 +83,12 @@ TEST(ConformanceTest, ComparesAsOnnxDoes) {
       runtime::Cast(Tensor::Vector<float>({1.0234375f, 1000}), runtime::ElementType::kBFloat16);
   EXPECT_TRUE(Compare(near, coarse, kOnnxTolerance).pass);
   EXPECT_FALSE(Compare(far, coarse, kOnnxTolerance).pass);
+  const Tensor spectrum = Tensor::Vector<float>({54, 1.9e-7f});
+  Tolerance transform = kOnnxTolerance;
+  transform.noise = std::ldexp(1, -24);
+  EXPECT_FALSE(Compare(Tensor::Vector<float>({54, 0}), spectrum, kOnnxTolerance).pass);
+  EXPECT_TRUE(Compare(Tensor::Vector<float>({54, 0}), spectrum, transform).pass);
+  EXPECT_FALSE(Compare(Tensor::Vector<float>({54, 4e-6f}), spectrum, transform).pass);
 }
 
 TEST(ConformanceTest, ACaseThatCrashesThrowsOrHangsIsAFailureAndTheOthersRun) {
