@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <set>
+#include <string_view>
 
 #include "converter/import/imports.h"
 #include "converter/onnx_reader.h"
 
 namespace pleat::converter {
 namespace {
+
+constexpr int kNewestMl = 5;  // of the operator sets of ai.onnx.ml
 
 void Collect(const google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes,
              std::set<std::string>* names) {
@@ -26,7 +29,8 @@ void Collect(const google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes,
 std::vector<SupportedOperator> SupportedOperators() {
   std::vector<SupportedOperator> operators;
   for (const OperatorImport& import : AllImports()) {
-    operators.push_back({import.op, import.since, static_cast<int>(kNewestOpset)});
+    const bool own = std::string_view(import.op).find('.') == std::string_view::npos;
+    operators.push_back({import.op, import.since, own ? static_cast<int>(kNewestOpset) : kNewestMl});
   }
   std::sort(operators.begin(), operators.end(),
             [](const auto& a, const auto& b) { return a.name < b.name; });

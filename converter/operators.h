@@ -20,7 +20,7 @@ struct RefusedOperator {
   std::string reason;        // "it ..." goes on so
 };
 
-// Of the default domain, by name.
+// By name, those outside the default domain as "domain.Name".
 std::vector<SupportedOperator> SupportedOperators();
 
 // What is refused on purpose, in the order of the list.

@@ -12,6 +12,14 @@ double Sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 // x * gate, where a closed gate wins over an infinite x.
 double Gated(double x, double gate) { return gate == 0 ? 0 : x * gate; }
 
+// To whole numbers, or with bits > 0 to floats with so many bits behind the first one and none below
+// 2^lowest.
+double Rounded(double x, double bits, double lowest) {
+  if (!(bits > 0) || x == 0 || std::isinf(x)) return std::nearbyint(x);
+  const double step = std::max(std::exp2(std::ilogb(x) - bits), std::exp2(lowest));
+  return std::nearbyint(x / step) * step;
+}
+
 }  // namespace
 
 double ApplyUnary(UnaryKind kind, double a, double b, double x) {
@@ -78,7 +86,7 @@ double ApplyUnary(UnaryKind kind, double a, double b, double x) {
     case UnaryKind::kCeil:
       return std::ceil(x);
     case UnaryKind::kRound:
-      return std::nearbyint(x);
+      return Rounded(x, a, b);
     case UnaryKind::kSign:
       return x > 0 ? 1 : x < 0 ? -1 : 0;
     case UnaryKind::kSin:

@@ -36,7 +36,7 @@ enum class UnaryKind : uint8_t {
   kReciprocal = 24,
   kFloor = 25,
   kCeil = 26,
-  kRound = 27,  // halves to even
+  kRound = 27,  // halves to even; a > 0: to a bits behind the first one and none below 2^b
   kSign = 28,
   kSin = 29,
   kCos = 30,

@@ -5,6 +5,7 @@
 #define HWY_TARGET_INCLUDE "kernels/unary_vector.cc"
 #include "hwy/foreach_target.h"
 // Per target.
+#include <cmath>
 #include <type_traits>
 #include "hwy/highway.h"
 #include "kernels/activation-inl.h"
@@ -25,7 +26,23 @@ void Transform(const F& f, const float* x, float* y, size_t count) {
   if (i < count) StoreFirst(f(d, LoadFirst(d, x + i, count - i)), d, y + i, count - i);
 }
 
+// kRound with a > 0. The steps are powers of two, so that nothing but the rounding rounds.
+struct RoundToFloatOf {
+  float scale, lowest;
+  template <class D, class V>
+  HWY_INLINE V operator()(D d, V x) const {
+    const hn::RebindToUnsigned<D> bits;
+    const V infinity = hn::BitCast(d, hn::Set(bits, 0x7f800000u));
+    const V step = hn::Max(hn::Mul(hn::And(x, infinity), hn::Set(d, scale)), hn::Set(d, lowest));
+    const V rounded = hn::Mul(hn::Round(hn::Div(x, step)), step);
+    return hn::IfThenElse(hn::Eq(hn::Abs(x), infinity), x, rounded);
+  }
+};
+
 void Apply(const Activation& activation, const float* x, float* y, size_t count) {
+  if (activation.kind == UnaryKind::kRound && activation.a > 0) {
+    return Transform(RoundToFloatOf{std::exp2(-activation.a), std::exp2(activation.b)}, x, y, count);
+  }
   const bool vectors =
       VisitActivation(activation, [=](const auto& f) HWY_ATTR { Transform(f, x, y, count); });
   if (vectors) return;

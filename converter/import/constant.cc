@@ -1,5 +1,6 @@
 // Constants in all their forms, and tensors made of shapes.
 #include "converter/import/imports.h"
+#include "converter/import/narrow.h"
 #include "converter/import/tensor_proto.h"
 #include "converter/import/text.h"
 
@@ -20,6 +21,21 @@ int CastTarget(ImportContext& context) {
     context.Invalid("attribute 'to' is " + Quoted(name) + ", no type");
   }
   return type;
+}
+
+Status CastToOnnx(ImportContext& context, int target) {
+  context.Ignore("round_mode");
+  const bool saturate = context.Flag("saturate", true);
+  const runtime::ValueId x = context.input(0);
+  if (NarrowTypeOf(target) != nullptr) {
+    return context.Done(CastToNarrow(context, x, target, saturate));
+  }
+  const runtime::Result<ElementType> to = ElementTypeOfOnnx(target);
+  if (!to.ok()) return context.Fail(to.status());
+  runtime::ValueId y = context.CastTo(context.ComputeType(*to), x);
+  // A value of its own, which is no longer narrow.
+  if (y == x && context.narrow(x) != 0) y = context.Emit(fb::IdentityT(), {x});
+  return context.Done(y);
 }
 
 }  // namespace
@@ -43,7 +59,9 @@ Status ImportConstant(ImportContext& context) {
   if (context.Has("value_floats")) tensor = Tensor::Vector(context.Floats("value_floats"));
   if (context.Has("value_ints")) tensor = Tensor::Vector(context.Ints("value_ints"));
   if (context.ok() && tensor.empty()) return context.Invalid("it has no value");
-  return context.Done(context.Constant(std::move(tensor)));
+  const runtime::ValueId value = context.Constant(std::move(tensor));
+  context.MarkNarrow(value, context.OnnxTypeOf("value"));
+  return context.Done(value);
 }
 
 Status ImportConstantOfShape(ImportContext& context) {
@@ -61,7 +79,9 @@ Status ImportConstantOfShape(ImportContext& context) {
       fields.int_value = runtime::Cast(value, ElementType::kInt64).data<int64_t>()[0];
     }
   }
-  return context.Done(context.Emit(std::move(fields), {context.input(0)}));
+  const runtime::ValueId filled = context.Emit(std::move(fields), {context.input(0)});
+  context.MarkNarrow(filled, context.OnnxTypeOf("value"));
+  return context.Done(filled);
 }
 
 Status ImportShape(ImportContext& context) {
@@ -82,18 +102,13 @@ Status ImportRange(ImportContext& context) {
 }
 
 Status ImportCast(ImportContext& context) {
-  context.Ignore("saturate");
-  context.Ignore("round_mode");
   if (!context.Has("to")) return context.Invalid("attribute 'to' is missing");
-  const runtime::Result<ElementType> to = ElementTypeOfOnnx(CastTarget(context));
-  if (!to.ok()) return context.Fail(to.status());
-  return context.Done(context.CastTo(context.ComputeType(*to), context.input(0)));
+  return CastToOnnx(context, CastTarget(context));
 }
 
 Status ImportCastLike(ImportContext& context) {
-  context.Ignore("saturate");
-  context.Ignore("round_mode");
-  return context.Done(context.CastTo(context.input_type(1).element, context.input(0)));
+  const int narrow = context.narrow(context.input(1));
+  return CastToOnnx(context, narrow != 0 ? narrow : OnnxTypeOf(context.input_type(1).element));
 }
 
 }  // namespace pleat::converter

@@ -128,6 +128,11 @@ Tensor ImportContext::TensorOf(std::string_view attribute) {
   return runtime::Cast(*tensor, importer_.ComputeType(tensor->element()));
 }
 
+int ImportContext::OnnxTypeOf(std::string_view attribute) {
+  const AttributeProto* found = Find(attribute, AttributeProto::TENSOR);
+  return found == nullptr ? 0 : found->t().data_type();
+}
+
 onnx::GraphProto* ImportContext::GraphOf(std::string_view attribute) {
   const AttributeProto* found = Find(attribute, AttributeProto::GRAPH);
   if (found == nullptr) return nullptr;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "converter/import/importer.h"
+#include "converter/import/narrow_type.h"
 
 namespace pleat::converter {
 
@@ -39,6 +40,9 @@ class ImportContext {
   // The numbers of a value if they are known, else an empty Tensor.
   runtime::Tensor constant(runtime::ValueId id) const { return importer_.builder().constant(id); }
   runtime::Tensor constant_input(int i) const { return constant(input(i)); }
+  // The narrow type of ONNX's that a value stands for, 0 for all others; see narrow_type.h.
+  int narrow(runtime::ValueId id) const { return importer_.builder().narrow(id); }
+  void MarkNarrow(runtime::ValueId id, int type) { importer_.builder().SetNarrow(id, type); }
   // What values of the element type are computed in.
   runtime::ElementType ComputeType(runtime::ElementType type) const {
     return importer_.ComputeType(type);
@@ -62,6 +66,7 @@ class ImportContext {
   std::vector<std::string> Strings(std::string_view attribute);
   // Left out: an empty Tensor.
   runtime::Tensor TensorOf(std::string_view attribute);
+  int OnnxTypeOf(std::string_view attribute);
   // Left out: null.
   onnx::GraphProto* GraphOf(std::string_view attribute);
   // Accepts an attribute that changes nothing here.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "converter/import/narrow_type.h"
 #include "runtime/checked.h"
 #include "runtime/op.h"
 
@@ -32,6 +33,15 @@ Type GraphBuilder::type(ValueId id) const {
 Tensor GraphBuilder::constant(ValueId id) const {
   const Tensor* tensor = id < 0 ? nullptr : graph_.ConstantOf(id);
   return tensor == nullptr ? Tensor() : *tensor;
+}
+
+int GraphBuilder::narrow(ValueId id) const {
+  const auto found = narrow_.find(id);
+  return found == narrow_.end() ? 0 : found->second;
+}
+
+void GraphBuilder::SetNarrow(ValueId id, int data_type) {
+  if (id >= 0 && NarrowTypeOf(data_type) != nullptr) narrow_[id] = data_type;
 }
 
 Status GraphBuilder::Add(Node node) {

@@ -7,6 +7,7 @@
 #include "converter/import/context.h"
 #include "converter/import/function_body.h"
 #include "converter/import/imports.h"
+#include "converter/import/narrow.h"
 #include "converter/import/node_order.h"
 #include "converter/import/refusals.h"
 #include "converter/import/tensor_proto.h"
@@ -79,19 +80,6 @@ bool Knows(const Scope* scope, const std::string& name) {
   return false;
 }
 
-Status CheckInputCount(const OperatorImport& entry, const std::vector<ValueId>& inputs) {
-  const bool variadic = entry.most_inputs == kAnyNumber;
-  const size_t needed = variadic ? inputs.size() : Index(entry.fewest_inputs);
-  const auto needed_end = inputs.begin() + static_cast<int64_t>(std::min(needed, inputs.size()));
-  const bool gap = std::find(inputs.begin(), needed_end, kNoValue) != needed_end;
-  const bool few = inputs.size() < Index(entry.fewest_inputs);
-  if (!few && !gap && inputs.size() <= Index(entry.most_inputs)) return Status::Ok();
-  return InvalidModel("it has " + std::to_string(inputs.size()) + " inputs" +
-                      (gap ? " with a gap" : "") + ", expected " +
-                      std::to_string(entry.fewest_inputs) +
-                      (variadic ? " or more" : " to " + std::to_string(entry.most_inputs)));
-}
-
 }  // namespace
 
 Importer::Importer(onnx::ModelProto& model, const ConvertOptions& options)
@@ -141,6 +129,7 @@ Result<ValueId> Importer::Lookup(const std::string& name, Scope& scope) {
     google::protobuf::RepeatedField<float>().Swap(proto.mutable_float_data());
     const ValueId id =
         graph.AddConstant(name, runtime::Cast(*tensor, ComputeType(tensor->element())));
+    scope.builder->SetNarrow(id, proto.data_type());
     scope.values.emplace(name, id);
     return id;
   }
@@ -162,10 +151,13 @@ Result<ValueId> Importer::Lookup(const std::string& name, Scope& scope) {
 ValueId Importer::Capture(ValueId outside, Scope& scope) {
   Graph& graph = scope.builder->graph();
   const Value& value = scope.outer->builder->graph().values[Index(outside)];
-  if (value.constant) return graph.AddConstant(value.name, *value.constant);
+  const ValueId inside = value.constant ? graph.AddConstant(value.name, *value.constant)
+                                        : graph.AddValue(value.name, value.type);
+  scope.builder->SetNarrow(inside, scope.outer->builder->narrow(outside));
+  if (value.constant) return inside;
   scope.captured->push_back(outside);
-  graph.inputs.push_back(graph.AddValue(value.name, value.type));
-  return graph.inputs.back();
+  graph.inputs.push_back(inside);
+  return inside;
 }
 
 Status Importer::ImportInputs(Scope& scope) {
@@ -205,7 +197,7 @@ Status Importer::ImportInputs(Scope& scope) {
 
 Status Importer::ImportInput(const onnx::ValueInfoProto& input, Scope& scope) {
   PLEAT_ASSIGN_OR_RETURN(const onnx::TypeProto_Tensor* declared, TensorTypeOf(input));
-  PLEAT_ASSIGN_OR_RETURN(const ElementType element, ElementTypeOfOnnx(declared->elem_type()));
+  PLEAT_ASSIGN_OR_RETURN(const ElementType element, CarrierOfOnnx(declared->elem_type()));
   Graph& graph = builder_->graph();
   Value value;
   value.name = input.name();
@@ -230,6 +222,7 @@ Status Importer::ImportInput(const onnx::ValueInfoProto& input, Scope& scope) {
     inside = graph.AddValue(input.name() + "/" + ElementName(computed.element), computed);
     PLEAT_RETURN_IF_ERROR(builder_->Add(CastNode(input.name(), computed.element, id, inside)));
   }
+  builder_->SetNarrow(inside, declared->elem_type());
   scope.values.emplace(input.name(), inside);
   return Status::Ok();
 }
@@ -292,14 +285,13 @@ Status Importer::ImportNode(onnx::NodeProto& node, Scope& scope) {
   if (function != functions_.end()) {
     return ImportCall(*function->second, node, inputs, scope);
   }
-  if (!node.domain().empty() && node.domain() != "ai.onnx") {
-    return RefuseOperator(node.domain(), node.op_type());
-  }
-  if (scope.opset == 0)
+  const bool own = node.domain().empty() || node.domain() == "ai.onnx";
+  if (own && scope.opset == 0) {
     return InvalidModel("the model does not import the operator set of ai.onnx");
-  const OperatorImport* entry = FindImport(node.op_type());
+  }
+  const OperatorImport* entry = FindImport(node.domain(), node.op_type());
   if (entry == nullptr) return RefuseOperator(node.domain(), node.op_type());
-  if (scope.opset < entry->since) {
+  if (own && scope.opset < entry->since) {
     return Unsupported("the operator is known from operator set " + std::to_string(entry->since) +
                        " on; export with that one or a newer one");
   }
@@ -308,19 +300,21 @@ Status Importer::ImportNode(onnx::NodeProto& node, Scope& scope) {
     return InvalidModel("it has " + std::to_string(node.output_size()) +
                         " outputs, expected 1 to " + std::to_string(entry->most_outputs));
   }
-  if (!refused) return ImportOperator(node, std::move(inputs), scope);
+  if (!refused) return ImportOperator(*entry, node, std::move(inputs), scope);
   for (const std::string& output : node.output()) scope.values[output] = kRefused;
   return Status::Ok();
 }
 
-Status Importer::ImportOperator(onnx::NodeProto& node, std::vector<ValueId> inputs, Scope& scope) {
+Status Importer::ImportOperator(const OperatorImport& entry, onnx::NodeProto& node,
+                                std::vector<ValueId> inputs, Scope& scope) {
   for (size_t i = 0; i < inputs.size(); ++i) {
     const bool fits = i == 0 && TakesSequence(node.op_type());
     if (fits || !TensorSequences::IsSequence(inputs[i])) continue;
     return Unsupported("its input " + std::to_string(i) + " is a sequence of tensors");
   }
+  PLEAT_ASSIGN_OR_RETURN(const int narrow, NarrowMoved(*builder_, node.op_type(), inputs));
   ImportContext context(*this, scope, node, std::move(inputs));
-  const Status imported = FindImport(node.op_type())->import(context);
+  const Status imported = entry.import(context);
   PLEAT_RETURN_IF_ERROR(context.status());
   PLEAT_RETURN_IF_ERROR(imported);
   PLEAT_RETURN_IF_ERROR(context.CheckAllRead());
@@ -330,6 +324,7 @@ Status Importer::ImportOperator(onnx::NodeProto& node, std::vector<ValueId> inpu
     if (id == kNoValue) {
       return Unsupported("its output " + std::to_string(i) + " is not supported");
     }
+    builder_->SetNarrow(id, narrow);
     scope.values[node.output(i)] = id;
   }
   return Status::Ok();
@@ -404,6 +399,10 @@ Result<Subgraph> Importer::ImportSubgraph(const onnx::GraphProto& source, Scope&
       status = RefuseType("a sequence of tensors leaves a subgraph");
       break;
     }
+    if (id.ok() && inside.narrow(*id) != 0) {
+      status = RefuseType("a tensor of a narrow type leaves a subgraph; cast it first");
+      break;
+    }
     if (!id.ok() || *id == kRefused) {
       // For the reason its nodes are refused for.
       status = id.ok() ? Status(StatusCode::kUnsupported, "nodes of its subgraph are not supported",
@@ -431,7 +430,7 @@ Status Importer::ImportOutput(const onnx::ValueInfoProto& output, Scope& scope) 
   if (output.has_type()) {
     PLEAT_ASSIGN_OR_RETURN(const onnx::TypeProto_Tensor* declared, TensorTypeOf(output));
     if (declared->elem_type() != 0) {
-      PLEAT_ASSIGN_OR_RETURN(element, ElementTypeOfOnnx(declared->elem_type()));
+      PLEAT_ASSIGN_OR_RETURN(element, CarrierOfOnnx(declared->elem_type()));
     }
   }
   if (ComputeType(element) != computed) {

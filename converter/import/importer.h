@@ -36,6 +36,8 @@ struct Subgraph {
   std::vector<runtime::ValueId> captured;
 };
 
+struct OperatorImport;
+
 class Importer {
  public:
   // Both must outlive the importer. The model's weights are emptied as they are read.
@@ -76,8 +78,8 @@ class Importer {
   runtime::Status ApplyInputShape(const onnx::ValueInfoProto& input, runtime::Value* value);
   runtime::Status ImportNodes(onnx::GraphProto& graph, Scope& scope);
   runtime::Status ImportNode(onnx::NodeProto& node, Scope& scope);
-  runtime::Status ImportOperator(onnx::NodeProto& node, std::vector<runtime::ValueId> inputs,
-                                 Scope& scope);
+  runtime::Status ImportOperator(const OperatorImport& entry, onnx::NodeProto& node,
+                                 std::vector<runtime::ValueId> inputs, Scope& scope);
   // A call to a model-local function: the body's nodes, in a scope of their own.
   runtime::Status ImportCall(const onnx::FunctionProto& function, const onnx::NodeProto& call,
                              const std::vector<runtime::ValueId>& inputs, Scope& scope);

@@ -23,10 +23,15 @@ struct OperatorImport {
   int most_outputs;
 };
 
-// Every operator of the default domain that Pleat reads, as imports.inc lists them.
+// Every operator that Pleat reads, as imports.inc lists them: those of the default domain by their
+// names, others as "domain.Name".
 std::span<const OperatorImport> AllImports();
 // Null when there is none.
-const OperatorImport* FindImport(const std::string& op);
+const OperatorImport* FindImport(const std::string& domain, const std::string& op);
+
+// kInvalidModel when a node has too few inputs or too many, or leaves out one it needs.
+runtime::Status CheckInputCount(const OperatorImport& entry,
+                                const std::vector<runtime::ValueId>& inputs);
 
 #define PLEAT_IMPORT(op, function, since, fewest_inputs, most_inputs, most_outputs) \
   runtime::Status function(ImportContext& context);

@@ -7,6 +7,7 @@
 
 #include "converter/import/emit.h"
 #include "converter/import/imports.h"
+#include "converter/import/narrow.h"
 #include "converter/import/tensor_proto.h"
 #include "converter/import/window.h"
 
@@ -55,9 +56,9 @@ ValueId Centred(ImportContext& context, ValueId x, ValueId zero_point, int axis,
   return EmitBinary(context, BinaryKind::Sub, wide, offset);
 }
 
-// round(x) + zero_point, saturated, in the type `to`.
-ValueId Quantized(ImportContext& context, ValueId x, ValueId zero_point, ElementType to) {
-  const Range range = RangeOf(context, to);
+// round(x) + zero_point, saturated, in the type `to` of numbers in `range`.
+ValueId Quantized(ImportContext& context, ValueId x, ValueId zero_point, ElementType to,
+                  const Range& range) {
   ValueId y = EmitUnary(context, UnaryKind::kRound, x);
   if (zero_point != kNoValue) {
     y = EmitBinary(context, BinaryKind::Add, y, ToFloat(context, zero_point));
@@ -65,6 +66,10 @@ ValueId Quantized(ImportContext& context, ValueId x, ValueId zero_point, Element
   y = EmitUnary(context, UnaryKind::kClip, y, static_cast<float>(range.low),
                 static_cast<float>(range.high));
   return context.CastTo(to, y);
+}
+
+ValueId Quantized(ImportContext& context, ValueId x, ValueId zero_point, ElementType to) {
+  return Quantized(context, x, zero_point, to, RangeOf(context, to));
 }
 
 // How the parameters of QuantizeLinear and DequantizeLinear lie on x.
@@ -75,7 +80,7 @@ struct Granularity {
 
 // Reads the attributes that the two share.
 Granularity ReadGranularity(ImportContext& context) {
-  context.Ignore("saturate");
+  context.Ignore("saturate");  // of QuantizeLinear alone
   context.Ignore("precision");
   Granularity result;
   result.block = context.Int("block_size", 0);
@@ -214,17 +219,29 @@ Status ImportDequantizeLinear(ImportContext& context) {
 
 Status ImportQuantizeLinear(ImportContext& context) {
   ElementType to = context.has_input(2) ? context.input_type(2).element : ElementType::kUint8;
-  if (const int64_t type = context.Int("output_dtype", 0); type != 0) {
-    const runtime::Result<ElementType> stated = ElementTypeOfOnnx(static_cast<int>(type));
+  int narrow = context.narrow(context.input(2));
+  if (const auto type = static_cast<int>(context.Int("output_dtype", 0)); type != 0) {
+    const runtime::Result<ElementType> stated = CarrierOfOnnx(type);
     if (!stated.ok()) return context.Fail(stated.status());
     to = *stated;
+    if (NarrowTypeOf(type) != nullptr) narrow = type;
   }
   const Granularity granularity = ReadGranularity(context);
   const ValueId scale = Spread(context, ToFloat(context, context.input(1)), granularity);
   const ValueId x = ToFloat(context, context.input(0));
   const ValueId zero_point = Spread(context, context.input(2), granularity);
-  return context.Done(
-      Quantized(context, EmitBinary(context, BinaryKind::Div, x, scale), zero_point, to));
+  const ValueId scaled = EmitBinary(context, BinaryKind::Div, x, scale);
+  if (narrow == 0) return context.Done(Quantized(context, scaled, zero_point, to));
+  const NarrowType& type = *NarrowTypeOf(narrow);
+  if (type.is_float()) {
+    const ValueId moved = zero_point == kNoValue
+                              ? scaled
+                              : EmitBinary(context, BinaryKind::Add, scaled, zero_point);
+    return context.Done(CastToNarrow(context, moved, narrow, context.Flag("saturate", true)));
+  }
+  const ValueId y = Quantized(context, scaled, zero_point, to, {type.smallest(), type.largest});
+  context.MarkNarrow(y, narrow);
+  return context.Done(y);
 }
 
 Status ImportDynamicQuantizeLinear(ImportContext& context) {

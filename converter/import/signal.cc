@@ -101,6 +101,51 @@ Status ImportBlackmanWindow(ImportContext& context) {
   return CosineWindow(context, 0.42, 0.5, 0.08);
 }
 
+// Triangles on the mel scale, 2595 log10(1 + f / 700), from one edge to the other: a column each,
+// over the bins of a spectrum.
+Status ImportMelWeightMatrix(ImportContext& context) {
+  std::vector<double> known;
+  for (int i = 0; i < 5; ++i) {
+    const Tensor tensor = context.constant_input(i);
+    if (tensor.empty() || tensor.count() != 1) {
+      return Refuse(context, "its inputs are known only at run time; make them constants");
+    }
+    known.push_back(runtime::ToDoubles(tensor)[0]);
+  }
+  const double mels = known[0], length = known[1], rate = known[2];
+  const auto element =
+      ElementTypeOfOnnx(static_cast<int>(context.Int("output_datatype", onnx::TensorProto::FLOAT)));
+  if (!element.ok()) return context.Fail(element.status());
+  const double bins = std::floor(length / 2) + 1;
+  const bool sane = mels >= 1 && length >= 1 && rate >= 1 && known[3] >= 0 && known[4] >= known[3];
+  if (!sane || bins * mels > static_cast<double>(kMostNumbers)) {
+    return context.Invalid("its inputs describe no matrix, or one that is too large");
+  }
+  const auto mel = [](double hertz) { return 2595 * std::log10(1 + hertz / 700); };
+  const double low = mel(known[3]), step = (mel(known[4]) - low) / (mels + 2);
+  const auto edge = [&](double i) {
+    const double hertz = 700 * (std::pow(10, (low + step * i) / 2595) - 1);
+    return std::floor((length + 1) * hertz / rate);
+  };
+  if (edge(mels + 1) > bins) return context.Invalid("its upper edge is beyond the spectrum");
+  const auto columns = static_cast<int64_t>(mels), rows = static_cast<int64_t>(bins);
+  std::vector<double> matrix(static_cast<size_t>(rows * columns), 0);
+  for (int64_t column = 0; column < columns; ++column) {
+    const auto i = static_cast<double>(column);
+    const double left = edge(i), centre = edge(i + 1), right = edge(i + 2);
+    for (int64_t row = 0; row < rows; ++row) {
+      const auto at = static_cast<double>(row);
+      double weight = 0;
+      if (at >= left && at < centre) weight = (at - left) / (centre - left);
+      if (at >= centre && at < right) weight = (right - at) / (right - centre);
+      if (at == centre) weight = 1;
+      matrix[static_cast<size_t>(row * columns + column)] = weight;
+    }
+  }
+  return context.Done(context.Constant(runtime::Cast(Tensor::Of<double>({rows, columns}, matrix),
+                                                     context.ComputeType(*element))));
+}
+
 // x [..., n, ..., parts] -> [..., n * parts] x matrix -> [..., bins, 2 or 1] -> in order
 Status ImportDft(ImportContext& context) {
   const runtime::Type type = context.input_type(0);

@@ -4,6 +4,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "converter/import/narrow_type.h"
 #include "converter/import/refusals.h"
 
 namespace pleat::converter {
@@ -22,7 +23,7 @@ using runtime::Type;
 using runtime::Unsupported;
 
 Result<Type> TypeOf(const TensorProto& proto) {
-  PLEAT_ASSIGN_OR_RETURN(const ElementType element, ElementTypeOfOnnx(proto.data_type()));
+  PLEAT_ASSIGN_OR_RETURN(const ElementType element, CarrierOfOnnx(proto.data_type()));
   Type type{element, true, Shape(proto.dims().begin(), proto.dims().end())};
   for (const int64_t size : type.shape) {
     if (size < 0) return InvalidModel("a size of the tensor is " + std::to_string(size));
@@ -98,7 +99,34 @@ int FilledFields(const TensorProto& proto) {
          !proto.raw_data().empty();
 }
 
+Result<Tensor> ReadNarrow(const TensorProto& proto, const Type& type, ExternalData* external) {
+  const NarrowType& narrow = *NarrowTypeOf(proto.data_type());
+  const size_t size = PackedBytes(narrow, runtime::ElementCount(type.shape));
+  const Type packed{ElementType::kUint8, true, {static_cast<int64_t>(size)}};
+  std::vector<uint8_t> bytes(proto.raw_data().begin(), proto.raw_data().end());
+  if (proto.data_location() == TensorProto::EXTERNAL) {
+    if (external == nullptr) return InvalidModel("external data is not allowed here");
+    PLEAT_ASSIGN_OR_RETURN(const Tensor stored, external->Read(proto, packed));
+    const auto* data = static_cast<const uint8_t*>(stored.raw());
+    bytes.assign(data, data + size);
+  }
+  for (const int32_t value : proto.int32_data()) bytes.push_back(static_cast<uint8_t>(value));
+  if (bytes.size() != size) {
+    return InvalidModel(std::string(narrow.name) + runtime::ShapeText(type.shape) + " needs " +
+                        std::to_string(size) + " bytes, found " + std::to_string(bytes.size()));
+  }
+  return Unpacked(narrow, type.shape, bytes);
+}
+
 }  // namespace
+
+int OnnxTypeOf(ElementType element) {
+  for (int type = TensorProto::FLOAT; type <= TensorProto::BFLOAT16; ++type) {
+    const Result<ElementType> named = ElementTypeOfOnnx(type);
+    if (named.ok() && *named == element) return type;
+  }
+  return TensorProto::UNDEFINED;
+}
 
 Result<ElementType> ElementTypeOfOnnx(int data_type) {
   switch (data_type) {
@@ -151,6 +179,7 @@ Result<Tensor> TensorOfProto(const TensorProto& proto, ExternalData* external) {
   const size_t bytes = runtime::ByteSize(type);
   const int filled = FilledFields(proto);
   if (filled > 1) return InvalidModel("the tensor holds its data in two fields");
+  if (NarrowTypeOf(proto.data_type()) != nullptr) return ReadNarrow(proto, type, external);
 
   if (proto.data_location() == TensorProto::EXTERNAL) {
     if (filled > 0) return InvalidModel("the tensor holds data and names external data");

@@ -10,10 +10,13 @@
 namespace pleat::converter {
 
 // The element type that ONNX's TensorProto.DataType number names. kUnsupported for strings, complex
-// numbers and packed types; kInvalidModel for numbers ONNX does not define.
+// numbers and narrow types (see narrow_type.h); kInvalidModel for numbers ONNX does not define.
 runtime::Result<runtime::ElementType> ElementTypeOfOnnx(int data_type);
 
-// The tensor as stored. The data must be in the one field its type asks for and fit the shape
+// And back.
+int OnnxTypeOf(runtime::ElementType element);
+
+// The tensor as stored, one of a narrow type in what carries it. The data must be in the one field its type asks for and fit the shape
 // exactly. `external` may be null, which refuses external data.
 runtime::Result<runtime::Tensor> TensorOfProto(const onnx::TensorProto& proto,
                                                ExternalData* external);

@@ -17,8 +17,9 @@ using runtime::ValueId;
 
 constexpr size_t kMaxValues = 1'000'000;
 
-constexpr const char* kTakers[] = {"ConcatFromSequence", "Identity",       "SequenceAt",
-                                   "SequenceErase",      "SequenceInsert", "SequenceLength"};
+constexpr const char* kTakers[] = {"ConcatFromSequence", "Identity",       "OptionalGetElement",
+                                   "OptionalHasElement", "SequenceAt",     "SequenceErase",
+                                   "SequenceInsert",     "SequenceLength"};
 
 // The place that input i states in a list of `size`, from its end when negative.
 size_t Place(ImportContext& context, int i, size_t size) {
@@ -138,6 +139,15 @@ Status ImportSequenceInsert(ImportContext& context) {
   if (!context.ok()) return context.status();
   longer.insert(longer.begin() + static_cast<int64_t>(place), context.input(1));
   return context.DoneWithSequence(std::move(longer));
+}
+
+// What could be missing is there: optional values are not inputs of a network.
+Status ImportOptionalGetElement(ImportContext& context) { return context.Done(context.input(0)); }
+
+Status ImportOptionalHasElement(ImportContext& context) {
+  const std::vector<uint8_t> there = {context.input_count() > 0 ? uint8_t{1} : uint8_t{0}};
+  return context.Done(context.CastTo(runtime::ElementType::kBool,
+                                     context.Constant(Tensor::Of<uint8_t>({}, there))));
 }
 
 Status ImportSplitToSequence(ImportContext& context) {

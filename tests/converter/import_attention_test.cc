@@ -10,6 +10,7 @@ namespace pleat::converter {
 namespace {
 
 using onnx::TensorProto;
+using runtime::Shape;
 using runtime::Tensor;
 using tests::Answer;
 using tests::Attributes;
@@ -150,6 +151,29 @@ TEST(ImportAttentionTest, CausalConvKeepsWhatTheNextCallNeeds) {
   ExpectNear(runtime::ToDoubles((*outputs)[0]),
              {11.4999, 5.47761, 8.49827, 20, 6.99362, 8.99889});
   ExpectNear(runtime::ToDoubles((*outputs)[1]), {3, 6});
+}
+
+TEST(ImportAttentionTest, LinearAttentionIsARecurrence) {
+  const std::vector<float> q = {1, 2, -1}, k = {0.5f, 1, 2}, v = {3, -1, 0.25f};
+  const std::vector<float> decay = {-0.5f, -1, 0.25f}, beta = {0.5f, 1, 0.75f};
+  OnnxBuilder builder(27, 10);
+  for (const char* name : {"q", "k", "v"}) builder.Input(name, {1, 3, 1});
+  builder.Input("past", {1, 1, 1, 1}).Input("g", {1, 3, 1}).Input("b", {1, 3, 1}).Output("y");
+  builder.Node("LinearAttention", {"q", "k", "v", "past", "g", "b"}, {"y"},
+               {{"q_num_heads", int64_t{1}}, {"kv_num_heads", int64_t{1}}, {"scale", 2.0f}});
+  std::vector<double> expected;
+  double state = 4;
+  for (size_t i = 0; i < 3; ++i) {
+    state *= std::exp(double{decay[i]});
+    state += k[i] * beta[i] * (v[i] - state * k[i]);
+    expected.push_back(2 * q[i] * state);
+  }
+  const Shape steps = {1, 3, 1};
+  const std::vector<double> y =
+      Answer(builder, {Floats(steps, q), Floats(steps, k), Floats(steps, v),
+                       Floats({1, 1, 1, 1}, {4}), Floats(steps, decay), Floats(steps, beta)});
+  ASSERT_EQ(y.size(), 3u);
+  for (size_t i = 0; i < 3; ++i) EXPECT_NEAR(y[i], expected[i], 1e-5) << i;
 }
 
 }  // namespace

@@ -15,6 +15,8 @@ using tests::Floats;
 using tests::OnnxBuilder;
 using tests::Ops;
 
+using Doubles = std::vector<double>;
+
 std::vector<double> Apply(const std::string& op, const Attributes& attributes,
                           const std::vector<float>& x, int64_t opset = 20) {
   OnnxBuilder builder(opset);
@@ -123,6 +125,60 @@ TEST(ImportElementwiseTest, PowerKeepsTheTypeOfItsBase) {
   OnnxBuilder builder(15);
   builder.Input("x", {2}).Int64s("two", {2}).Node("Pow", {"x", "two"}, {"y"}).Output("y");
   ExpectNear(Answer(builder, {Floats({2}, {1.5f, 3})}), {2.25, 9});
+}
+
+TEST(ImportElementwiseTest, DeterminantsOfSmallMatrices) {
+  const auto det = [](int64_t size, const std::vector<float>& x) {
+    OnnxBuilder builder(11);
+    builder.Input("x", {1, size, size}).Node("Det", {"x"}, {"y"}).Output("y");
+    return Answer(builder, {Floats({1, size, size}, x)});
+  };
+  EXPECT_EQ(det(1, {-3}), (Doubles{-3}));
+  EXPECT_EQ(det(2, {1, 2, 3, 4}), (Doubles{-2}));
+  EXPECT_EQ(det(3, {2, 0, 1, 1, 3, 2, 1, 1, 1}), (Doubles{0}));
+  EXPECT_EQ(det(3, {0, 2, 0, 1, 0, 5, 0, 7, 3}), (Doubles{-6}));
+  OnnxBuilder large(11);
+  large.Input("x", {4, 4}).Node("Det", {"x"}, {"y"}).Output("y");
+  EXPECT_EQ(large.Import().status().code(), StatusCode::kUnsupported);
+}
+
+// What stands around networks of tables, in a domain of its own.
+TEST(ImportElementwiseTest, OperatorsOfTables) {
+  const auto answer = [](const std::string& op, const tests::Attributes& attributes,
+                         const std::vector<float>& x) {
+    OnnxBuilder builder(17);
+    const auto columns = static_cast<int64_t>(x.size()) / 2;
+    builder.Input("x", {2, columns}).Node(op, {"x"}, {"y"}, attributes).Output("y");
+    builder.last_node().set_domain("ai.onnx.ml");
+    return Answer(builder, {Floats({2, columns}, x)});
+  };
+  using Reals = std::vector<float>;
+  EXPECT_EQ(answer("Scaler", {{"offset", Reals{1, 2}}, {"scale", Reals{2, 0.5f}}}, {1, 2, 3, 6}),
+            (Doubles{0, 0, 4, 2}));
+  EXPECT_EQ(answer("Binarizer", {{"threshold", 1.5f}}, {1, 1.5f, 2, 3}), (Doubles{0, 0, 1, 1}));
+  EXPECT_EQ(answer("Normalizer", {{"norm", std::string("L1")}}, {1, -3, 0, 0}),
+            (Doubles{0.25, -0.75, 0, 0}));
+  EXPECT_EQ(answer("Normalizer", {{"norm", std::string("L2")}}, {3, -4, 0, 2}),
+            (Doubles{0.6f, -0.8f, 0, 1}));
+  EXPECT_EQ(answer("Imputer",
+                   {{"imputed_value_floats", Reals{7, 8}}, {"replaced_value_float", NAN}},
+                   {NAN, 1, 2, NAN}),
+            (Doubles{7, 1, 2, 8}));
+  EXPECT_EQ(answer("LinearRegressor",
+                   {{"coefficients", Reals{1, 2, 3, 4}}, {"intercepts", Reals{10, 20}},
+                    {"targets", int64_t{2}}},
+                   {1, 1, 2, 0}),
+            (Doubles{13, 27, 12, 26}));
+  EXPECT_EQ(answer("OneHotEncoder", {{"cats_int64s", std::vector<int64_t>{4, 5}}}, {5, 6}),
+            (Doubles{0, 1, 0, 0}));
+  OnnxBuilder pick(17);
+  pick.Input("x", {2}).Int64s("i", {1, 1, 0}).Output("y");
+  pick.Node("ArrayFeatureExtractor", {"x", "i"}, {"y"}).last_node().set_domain("ai.onnx.ml");
+  EXPECT_EQ(Answer(pick, {Floats({2}, {4, 5})}), (Doubles{5, 5, 4}));
+  OnnxBuilder tree(17);
+  tree.Input("x", {2, 2}).Node("TreeEnsemble", {"x"}, {"y"}).Output("y");
+  tree.last_node().set_domain("ai.onnx.ml");
+  EXPECT_EQ(tree.Import().status().code(), StatusCode::kUnsupported);
 }
 
 }  // namespace

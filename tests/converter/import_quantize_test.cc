@@ -1,6 +1,8 @@
 // Quantised operators.
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "tests/converter/onnx_builder.h"
 
 namespace pleat::converter {
@@ -113,6 +115,70 @@ TEST(ImportQuantizeTest, BlocksShareTheirParameters) {
   };
   EXPECT_EQ(tests::Answer(quantize(3), {Floats({1, 3}, {4, 6, 8})}), (Doubles{4, 6, 4}));
   EXPECT_EQ(quantize(-1).Import().status().code(), StatusCode::kUnsupported);
+}
+
+// TensorProto.DataType, which older ONNX headers do not name.
+constexpr int kFloat8E4M3 = 17, kFloat8E5M2 = 19, kUint4 = 21, kInt4 = 22;
+
+TensorProto Packed(const std::string& name, int type, int64_t size, const std::string& bytes) {
+  TensorProto tensor;
+  tensor.set_name(name);
+  tensor.set_data_type(type);
+  tensor.add_dims(size);
+  tensor.set_raw_data(bytes);
+  return tensor;
+}
+
+TEST(ImportQuantizeTest, WeightsOfFourBitsAreUnpacked) {
+  OnnxBuilder builder(21, 10);
+  builder.Input("x", {1, 3}).Weight("scale", {}, {0.5f}).Output("y");
+  *builder.graph().add_initializer() = Packed("w", kInt4, 3, "\x1f\x08");  // -1 1 -8
+  builder.Node("DequantizeLinear", {"w", "scale"}, {"wf"}).Node("Add", {"x", "wf"}, {"y"});
+  EXPECT_EQ(tests::Ops(builder.Import()), "Binary");
+  EXPECT_EQ(Answer(builder, {Floats({1, 3}, {0, 0, 0})}), (Doubles{-0.5, 0.5, -4}));
+  builder.graph().mutable_initializer(1)->set_raw_data("\x1f");
+  EXPECT_EQ(builder.Import().status().code(), StatusCode::kInvalidModel);
+}
+
+TEST(ImportQuantizeTest, FloatsOfEightBitsRoundAndSaturate) {
+  OnnxBuilder builder(19, 9);
+  builder.Input("x", {6}).Weight("scale", {}, {2}).Output("y");
+  *builder.graph().add_initializer() = Packed("zero", kFloat8E4M3, 1, std::string(1, '\0'));
+  builder.Node("QuantizeLinear", {"x", "scale", "zero"}, {"q"});
+  builder.Node("DequantizeLinear", {"q", "scale", "zero"}, {"y"});
+  // Steps of 1/8 from 1 on, of 1/4 from 2 on; the largest number is 448.
+  EXPECT_EQ(Answer(builder, {Floats({6}, {2.2f, 2.125f, -4.3f, 1e6f, -1e6f, 0x1p-9f})}),
+            (Doubles{2.25, 2, -4.5, 896, -896, 0}));
+}
+
+TEST(ImportQuantizeTest, CastsToNarrowTypes) {
+  const auto cast = [](int type, int64_t saturate) {
+    OnnxBuilder builder(21, 10);
+    builder.Input("x", {4}).Output("y", type);
+    tests::Attributes attributes = {{"to", int64_t{type}}};
+    if (saturate == 0) attributes["saturate"] = saturate;
+    builder.Node("Cast", {"x"}, {"y"}, attributes);
+    return Answer(builder, {Floats({4}, {-9, 2.7f, 1e5f, 0.3f})});
+  };
+  EXPECT_EQ(cast(kInt4, 1), (Doubles{7, 2, 0, 0}));
+  EXPECT_EQ(cast(kUint4, 1), (Doubles{7, 2, 0, 0}));
+  EXPECT_EQ(cast(kFloat8E5M2, 1), (Doubles{-8, 2.5, 57344, 0.3125}));
+  EXPECT_EQ(cast(kFloat8E5M2, 0), (Doubles{-8, 2.5, INFINITY, 0.3125}));
+  EXPECT_TRUE(std::isnan(cast(kFloat8E4M3, 0)[2]));
+}
+
+TEST(ImportQuantizeTest, NarrowTypesAreMovedAndNotComputedWith) {
+  OnnxBuilder moved(21, 10);
+  moved.Input("x", {2, 2}, kFloat8E4M3).Input("z", {1}).Output("y", kFloat8E4M3);
+  moved.Node("Transpose", {"x"}, {"t"}).Node("CastLike", {"z", "t"}, {"y"});
+  EXPECT_EQ(Answer(moved, {Floats({2, 2}, {1, 2, 3, 4}), Floats({1}, {17})}), (Doubles{16}));
+  OnnxBuilder added(21, 10);
+  added.Input("x", {2}, kFloat8E4M3).Output("y").Node("Add", {"x", "x"}, {"y"});
+  EXPECT_EQ(added.Import().status().code(), StatusCode::kUnsupported);
+  OnnxBuilder cast(21, 10);
+  cast.Input("x", {2}, kFloat8E4M3).Output("y");
+  cast.Node("Cast", {"x"}, {"f"}, {{"to", int64_t{1}}}).Node("Add", {"f", "f"}, {"y"});
+  EXPECT_EQ(Answer(cast, {Floats({2}, {1, 2})}), (Doubles{2, 4}));
 }
 
 }  // namespace

@@ -217,5 +217,21 @@ TEST(ImportWindowTest, WindowsOfKnownSizeAreConstants) {
   ExpectNear(Answer(builder, {Floats({4}, {1, 1, 1, 1})}), {0, 0.5, 1, 0.5});
 }
 
+TEST(ImportWindowTest, MelWeightsAreTriangles) {
+  OnnxBuilder builder(17);
+  builder.Int64s("mels", {2}).Int64s("length", {16}).Int64s("rate", {8000});
+  builder.Weight("low", {}, {0}).Weight("high", {}, {4000}).Input("x", {1, 9}).Output("y");
+  builder.Node("MelWeightMatrix", {"mels", "length", "rate", "low", "high"}, {"m"});
+  builder.Node("MatMul", {"x", "m"}, {"y"});
+  EXPECT_EQ(Ops(builder.Import()), "MatMul");
+  // Edges at 0, 427, 1114 and 2220 Hz are bins 0, 0, 2 and 4: 17 / 8000 of them a Hz.
+  const std::vector<double> third = Answer(builder, {Floats({1, 9}, {0, 0, 0, 1, 0, 0, 0, 0, 0})});
+  ASSERT_EQ(third.size(), 2u);
+  EXPECT_NEAR(third[0], 0, 1e-6);
+  EXPECT_NEAR(third[1], 0.5, 1e-6);
+  EXPECT_EQ(Answer(builder, {Floats({1, 9}, {1, 0, 0, 0, 0, 0, 0, 0, 0})}),
+            (std::vector<double>{1, 0}));
+}
+
 }  // namespace
 }  // namespace pleat::converter

@@ -58,6 +58,8 @@ const std::vector<Case> kCases = {
     {K::kFloor, 0, 0, 0},
     {K::kCeil, 0, 0, 0},
     {K::kRound, 0, 0, 0},
+    {K::kRound, 3, -9, 0},
+    {K::kRound, 2, -16, 0},
     {K::kSign, 0, 0, 0},
     {K::kSin, 0, 0, 0.5},
     {K::kAffine, 0.5f, 2, 0.5},
