@@ -121,6 +121,14 @@ bool BackwardFold::AbsorbNext(ValueId id, const Affine& affine) {
   return Through(node, id, affine);
 }
 
+std::vector<double> BackwardFold::NumbersSoFar(size_t index, size_t operand) const {
+  for (size_t i = constants_.size(); i-- > 0;) {
+    const ConstantEdit& edit = constants_[i];
+    if (edit.node == index && edit.operand == operand) return edit.numbers;
+  }
+  return runtime::ToDoubles(*graph_.ConstantOf(graph_.nodes[index].inputs[operand]));
+}
+
 bool BackwardFold::IntoOperand(size_t index, size_t operand, const Affine& affine) {
   const ValueId id = graph_.nodes[index].inputs[operand];
   return graph_.ConstantOf(id) != nullptr ? IntoConstant(index, operand, affine)
@@ -129,7 +137,7 @@ bool BackwardFold::IntoOperand(size_t index, size_t operand, const Affine& affin
 
 bool BackwardFold::IntoConstant(size_t index, size_t operand, const Affine& affine) {
   const Tensor& constant = *graph_.ConstantOf(graph_.nodes[index].inputs[operand]);
-  ConstantEdit edit{index, operand, runtime::ToDoubles(constant), constant.shape()};
+  ConstantEdit edit{index, operand, NumbersSoFar(index, operand), constant.shape()};
   const std::vector<size_t> channels = ChannelsOf(edit.shape, affine.axis);
   for (size_t i = 0; i < edit.numbers.size(); ++i) {
     edit.numbers[i] = edit.numbers[i] * affine.scale[channels[i]] + affine.shift[channels[i]];
@@ -174,6 +182,8 @@ bool BackwardFold::IntoLinear(size_t index, const Affine& affine) {
   }
   BiasOrRefusal read = ReadBias(graph_, node, affine.channels());
   if (read.refusal) return Refuse(read.refusal->code, read.refusal->sentence);
+  const Bias* before = SoFar(linear_, index, &LinearEdit::bias);
+  if (before != nullptr) read.bias = *before;
   for (size_t i = 0; i < read.bias.numbers.size(); ++i) {
     const size_t c = i % affine.channels();
     const double scale = Seeded(SeededBug::kBiasNotScaled) ? 1 : affine.scale[c];
@@ -182,12 +192,14 @@ bool BackwardFold::IntoLinear(size_t index, const Affine& affine) {
   if (auto refusal = CheckRange(read.bias.numbers)) return Refuse(*refusal, name);
   LinearEdit edit{.node = index};
   if (!affine.IsShiftOnly()) {
-    edit.weights = runtime::ToDoubles(*graph_.ConstantOf(node.inputs[1]));
+    edit.weights = WeightsSoFar(graph_, linear_, index, 1);
     if (auto refusal = ScaleWeights(*map, /*by_output=*/true, affine.scale, *edit.weights)) {
       return Refuse(*refusal, name);
     }
   }
-  if (!affine.IsScaleOnly() || node.input(2) != kNoValue) edit.bias = std::move(read.bias);
+  if (!affine.IsScaleOnly() || node.input(2) != kNoValue || before != nullptr) {
+    edit.bias = std::move(read.bias);
+  }
   linear_.push_back(std::move(edit));
   kind_ = conv != nullptr ? "conv" : transposed != nullptr ? "conv_transpose" : "matmul";
   return true;
@@ -212,7 +224,10 @@ bool BackwardFold::IntoLeft(size_t index, const Affine& affine) {
   if (node.input(2) != kNoValue && old == nullptr) {
     return Refuse("WEIGHT_NOT_CONST", "the bias of '" + name + "' is not constant");
   }
-  if (old != nullptr) {
+  const Bias* before = SoFar(linear_, index, &LinearEdit::bias);
+  if (before != nullptr) {
+    bias = *before;
+  } else if (old != nullptr) {
     const Shape& shape = old->shape();
     const double beta = static_cast<double>(node.As<fb::MatMulT>()->beta);
     std::vector<double> numbers = runtime::ToDoubles(*old);
@@ -233,11 +248,11 @@ bool BackwardFold::IntoLeft(size_t index, const Affine& affine) {
     bias.numbers[i] = bias.numbers[i] * affine.scale[c] + affine.shift[c];
   }
   LinearEdit edit{.node = index, .operand = 0};
-  edit.weights = runtime::ToDoubles(*graph_.ConstantOf(node.inputs[0]));
+  edit.weights = WeightsSoFar(graph_, linear_, index, 0);
   auto refusal = CheckRange(bias.numbers);
   if (!refusal) refusal = ScaleWeights(*map, /*by_output=*/true, affine.scale, *edit.weights);
   if (refusal) return Refuse(*refusal, name);
-  if (!affine.IsScaleOnly() || old != nullptr) edit.bias = std::move(bias);
+  if (!affine.IsScaleOnly() || old != nullptr || before != nullptr) edit.bias = std::move(bias);
   linear_.push_back(std::move(edit));
   kind_ = "matmul";
   return true;
@@ -246,7 +261,10 @@ bool BackwardFold::IntoLeft(size_t index, const Affine& affine) {
 bool BackwardFold::IntoAffine(size_t index, const Affine& affine) {
   const Node& node = graph_.nodes[index];
   const std::string name = NameOf(graph_, node);
-  const Affine before = AffineOf(graph_, node);
+  Affine before = AffineOf(graph_, node);
+  for (const AffineEdit& edit : affine_) {
+    if (edit.node == index) before = edit.affine;
+  }
   if (!IsNone(node.As<fb::ScaleShiftT>()->activation)) {
     return Refuse("PRODUCER_NOT_LINEAR", "'" + name + "' already ends in an activation");
   }
@@ -396,11 +414,11 @@ bool BackwardFold::IntoPRelu(size_t index, const Affine& affine) {
   if (count != 1 && !per_channel) {
     return Refuse("NEG_SCALE", "a scale that is negative cannot pass " + what);
   }
-  const std::vector<double> known = runtime::ToDoubles(*slopes);
+  const std::vector<double> known = NumbersSoFar(index, 1);
   ConstantEdit edit{index, 1, {}, shape};
   Affine before = affine;
   for (size_t c = 0; c < affine.channels(); ++c) {
-    double slope = known[per_channel ? c : 0];
+    double slope = known[known.size() == affine.channels() ? c : 0];
     if (affine.scale[c] < 0) {
       if (!(slope > 0)) return Refuse("NEG_SCALE", "a scale that is negative cannot pass " + what);
       before.scale[c] *= slope;
@@ -432,7 +450,10 @@ std::vector<size_t> BackwardFold::changed_affine() const {
 
 void BackwardFold::Commit(Graph& graph, Uses& uses, BatchNorms& norms, const Node& source) {
   std::string into;
+  std::vector<size_t> absorbed;
   const auto absorb = [&](size_t index, bool named) {
+    if (std::find(absorbed.begin(), absorbed.end(), index) != absorbed.end()) return;
+    absorbed.push_back(index);
     AddSources(graph.nodes[index], source);
     if (named) into += (into.empty() ? "" : ", ") + NameOf(graph, graph.nodes[index]);
   };
@@ -450,11 +471,8 @@ void BackwardFold::Commit(Graph& graph, Uses& uses, BatchNorms& norms, const Nod
     SetAffine(graph, graph.nodes[edit.node], edit.affine);
     uses.Learn(graph, edit.node);
   }
-  std::vector<size_t> changed;
   for (const ConstantEdit& edit : constants_) {
-    const bool first = std::find(changed.begin(), changed.end(), edit.node) == changed.end();
-    changed.push_back(edit.node);
-    if (first) absorb(edit.node, only_constants);
+    absorb(edit.node, only_constants);
     Node& node = graph.nodes[edit.node];
     const std::string name = graph.values[static_cast<size_t>(node.inputs[edit.operand])].name;
     uses.Forget(graph, edit.node);

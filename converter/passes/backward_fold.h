@@ -42,6 +42,8 @@ class BackwardFold {
     size_t linear, affine, constants;
     std::string kind;
   };
+  // The constant of an operand, as the edits so far make it.
+  std::vector<double> NumbersSoFar(size_t index, size_t operand) const;
   Mark Here() const { return {linear_.size(), affine_.size(), constants_.size(), kind_}; }
   void BackTo(const Mark& mark);
 

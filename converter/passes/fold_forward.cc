@@ -4,10 +4,10 @@
 //   where not every output sees every tap (zero padding, ConvTranspose), the shift goes into the
 //   tap bias instead: T'[m,k] = T[m,k] + sum over c of w[m,c,k] * t[c], summed over those taps
 // Condition: every reader, but for who asks for its shape, is such an operator with constant
-//   weights, and the channel axis is proved to be its axis of input channels c. Views pass, means
-//   over other axes, padding by reflection or repetition, average pooling that counts no padding,
-//   nearest and linear resizing, concatenation with others (which keep s = 1, t = 0), max pooling
-//   where s >= 0, zero padding where t = 0.
+//   weights, and the channel axis is proved to be its axis of input channels c. Views pass, slices,
+//   parts and picks (with the channels they keep), means over other axes, padding by reflection or
+//   repetition, average pooling that counts no padding, nearest and linear resizing, concatenation
+//   with others (which keep s = 1, t = 0), max pooling where s >= 0, zero padding where t = 0.
 // Formula: in double; Gemm's bias becomes beta * b + alpha * sum with beta = 1. Of a Recurrent c is
 //   an input and m a gate of one direction; its states and their weights have no part in it.
 #include "converter/passes/batch_norms.h"

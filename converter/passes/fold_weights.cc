@@ -219,6 +219,13 @@ size_t BiasPosition(const Node& node) { return node.As<fb::RecurrentT>() != null
 
 size_t TapBiasPosition(const Node& node) { return node.As<fb::ConvT>() != nullptr ? 4 : 3; }
 
+std::vector<double> WeightsSoFar(const Graph& graph, const std::vector<LinearEdit>& edits,
+                                 size_t node, size_t operand) {
+  const auto* weights = SoFar(edits, node, &LinearEdit::weights);
+  if (weights != nullptr) return *weights;
+  return runtime::ToDoubles(*graph.ConstantOf(graph.nodes[node].inputs[operand]));
+}
+
 void Apply(Graph& graph, LinearEdit edit) {
   Node& node = graph.nodes[edit.node];
   const auto name_of = [&](ValueId id) { return graph.values[static_cast<size_t>(id)].name; };

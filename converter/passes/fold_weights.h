@@ -75,6 +75,20 @@ struct LinearEdit {
   std::optional<Bias> bias;
   std::optional<std::vector<double>> tap_bias;  // of Conv and ConvTranspose: [outputs][taps]
 };
+// What edits so far give a node, for another that reaches it on another way, as through parts that
+// are joined again; null when they leave it as it is. The last edit holds what all come to.
+template <class T>
+const T* SoFar(const std::vector<LinearEdit>& edits, size_t node,
+               std::optional<T> LinearEdit::* field) {
+  const T* found = nullptr;
+  for (const LinearEdit& edit : edits) {
+    if (edit.node == node && edit.*field) found = &*(edit.*field);
+  }
+  return found;
+}
+// The weights, operand `operand` of the node, that way.
+std::vector<double> WeightsSoFar(const Graph& graph, const std::vector<LinearEdit>& edits,
+                                 size_t node, size_t operand);
 // Gives the node constants of its own in float64; a new bias has beta = 1.
 void Apply(Graph& graph, LinearEdit edit);
 

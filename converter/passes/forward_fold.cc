@@ -74,6 +74,9 @@ bool ForwardFold::AbsorbBy(const Node& node, size_t index, ValueId id, const Aff
   if (node.As<fb::ReduceT>() != nullptr) return ThroughMean(node, affine);
   if (node.As<fb::PoolT>() != nullptr) return ThroughPool(node, affine);
   if (node.As<fb::PadT>() != nullptr) return ThroughPad(node, affine);
+  if (node.As<fb::SliceT>() != nullptr) return ThroughSlice(node, affine);
+  if (node.As<fb::SplitT>() != nullptr) return ThroughSplit(node, affine);
+  if (node.As<fb::GatherT>() != nullptr) return ThroughGather(node, affine);
   if (PassesUnchanged(node, affine)) return Absorb(node.outputs[0], affine);
   return Refuse("BN_OUTPUT_MULTI_USE", "its reader " + what + " is not linear");
 }
@@ -134,6 +137,103 @@ bool ForwardFold::ThroughPad(const Node& node, const Affine& affine) {
   return Absorb(node.outputs[0], affine);
 }
 
+bool ForwardFold::AbsorbTaken(ValueId id, const Affine& affine,
+                              const std::vector<int64_t>& source) {
+  Affine taken{.axis = affine.axis};
+  for (const int64_t c : source) {
+    if (c < 0 || c >= static_cast<int64_t>(affine.channels())) {
+      return Refuse("DYNAMIC_SHAPE", "which of its channels are read is not known");
+    }
+    taken.scale.push_back(affine.scale[static_cast<size_t>(c)]);
+    taken.shift.push_back(affine.shift[static_cast<size_t>(c)]);
+  }
+  return Absorb(id, taken);
+}
+
+bool ForwardFold::ThroughSlice(const Node& node, const Affine& affine) {
+  const std::string what = "'" + NameOf(graph_, node) + "'";
+  const Type& x = TypeOf(graph_, node.inputs[0]);
+  const Type& y = TypeOf(graph_, node.outputs[0]);
+  const auto starts = KnownInt64s(graph_, node.input(1));
+  const auto axes = KnownInt64s(graph_, node.input(3));
+  const auto steps = KnownInt64s(graph_, node.input(4));
+  const bool all_axes = node.input(3) == kNoValue;
+  if (!x.ranked || !y.ranked || (!all_axes && !axes) || (all_axes && !starts)) {
+    return Refuse("DYNAMIC_SHAPE", "what " + what + " keeps is not known");
+  }
+  const size_t count = all_axes ? starts->size() : axes->size();
+  for (size_t i = 0; i < count; ++i) {
+    const auto axis =
+        runtime::NormalizeAxis(all_axes ? static_cast<int64_t>(i) : (*axes)[i], x.rank());
+    if (!axis.ok()) return Refuse("AXIS_MISMATCH", "the axes of " + what + " are not known");
+    if (axis.value() != affine.axis) continue;
+    const auto channels = static_cast<int64_t>(affine.channels());
+    const int64_t kept = y.shape[static_cast<size_t>(affine.axis)];
+    const bool known = starts && (steps || node.input(4) == kNoValue);
+    if (!known || kept == kUnknownDim) {
+      return Refuse("DYNAMIC_SHAPE", "which channels " + what + " keeps is not known");
+    }
+    const int64_t step = steps && i < steps->size() ? (*steps)[i] : 1;
+    int64_t start = (*starts)[i] < 0 ? (*starts)[i] + channels : (*starts)[i];
+    start = std::clamp<int64_t>(start, 0, step > 0 ? channels : channels - 1);
+    std::vector<int64_t> source;
+    for (int64_t c = 0; c < kept; ++c) source.push_back(start + c * step);
+    return AbsorbTaken(node.outputs[0], affine, source);
+  }
+  return Absorb(node.outputs[0], affine);
+}
+
+// Every part takes its own.
+bool ForwardFold::ThroughSplit(const Node& node, const Affine& affine) {
+  const Type& x = TypeOf(graph_, node.inputs[0]);
+  const auto axis = runtime::NormalizeAxis(node.As<fb::SplitT>()->axis, x.ranked ? x.rank() : 0);
+  int64_t begin = 0;
+  for (const ValueId part : node.outputs) {
+    const Type& type = TypeOf(graph_, part);
+    const bool along = axis.ok() && axis.value() == affine.axis;
+    if (part == kNoValue || !axis.ok() || !type.ranked ||
+        (along && type.shape[static_cast<size_t>(affine.axis)] == kUnknownDim)) {
+      return Refuse("DYNAMIC_SHAPE", "the parts of '" + NameOf(graph_, node) + "' are not known");
+    }
+    if (uses_.Readers(part).empty()) {
+      begin += along ? type.shape[static_cast<size_t>(affine.axis)] : 0;
+      continue;
+    }
+    if (!along) {
+      if (!Absorb(part, affine)) return false;
+      continue;
+    }
+    std::vector<int64_t> source;
+    for (int64_t c = 0; c < type.shape[static_cast<size_t>(affine.axis)]; ++c) {
+      source.push_back(begin + c);
+    }
+    begin += static_cast<int64_t>(source.size());
+    if (!AbsorbTaken(part, affine, source)) return false;
+  }
+  return true;
+}
+
+bool ForwardFold::ThroughGather(const Node& node, const Affine& affine) {
+  const std::string what = "'" + NameOf(graph_, node) + "'";
+  const Type& x = TypeOf(graph_, node.inputs[0]);
+  const Type& indices = TypeOf(graph_, node.inputs[1]);
+  const auto axis = runtime::NormalizeAxis(node.As<fb::GatherT>()->axis, x.ranked ? x.rank() : 0);
+  if (!axis.ok() || !indices.ranked) {
+    return Refuse("AXIS_MISMATCH", "the axes of " + what + " are not known");
+  }
+  if (affine.axis != axis.value()) {
+    Affine behind = affine;
+    if (affine.axis > axis.value()) behind.axis += indices.rank() - 1;
+    return Absorb(node.outputs[0], behind);
+  }
+  auto known = KnownInt64s(graph_, node.inputs[1]);
+  if (!known || indices.rank() != 1) {
+    return Refuse("AXIS_MISMATCH", what + " picks among its channels");
+  }
+  for (int64_t& c : *known) c += c < 0 ? static_cast<int64_t>(affine.channels()) : 0;
+  return AbsorbTaken(node.outputs[0], affine, *known);
+}
+
 bool ForwardFold::ThroughConcat(const Node& node, ValueId id, const Affine& affine) {
   const Type& type = TypeOf(graph_, node.outputs[0]);
   const std::string what = "'" + NameOf(graph_, node) + "'";
@@ -178,7 +278,7 @@ bool ForwardFold::IntoLinear(size_t index, const Affine& affine) {
   LinearEdit edit{.node = index};
   if (!affine.IsScaleOnly() && !ShiftInto(node, *map, affine, edit)) return false;
   if (!affine.IsShiftOnly()) {
-    edit.weights = runtime::ToDoubles(*graph_.ConstantOf(node.inputs[1]));
+    edit.weights = WeightsSoFar(graph_, edits_, index, 1);
     const auto refusal = ScaleWeights(*map, /*by_output=*/false, affine.scale, *edit.weights);
     if (refusal) return Refuse(refusal->code, refusal->sentence + " in '" + name + "'");
   }
@@ -197,10 +297,11 @@ bool ForwardFold::IntoRecurrent(size_t index, const Affine& affine) {
                                        " of what '" + name + "' reads, whose inputs are axis 2");
   }
   LinearEdit edit{.node = index};
-  edit.weights = runtime::ToDoubles(*graph_.ConstantOf(node.inputs[1]));
+  edit.weights = WeightsSoFar(graph_, edits_, index, 1);
   if (!affine.IsScaleOnly()) {
     BiasOrRefusal read = ReadGateBias(graph_, node, *map);
     if (read.refusal) return Refuse(read.refusal->code, read.refusal->sentence);
+    if (const Bias* before = SoFar(edits_, index, &LinearEdit::bias)) read.bias = *before;
     const std::vector<double> sums = SumOfShifts(*map, *edit.weights, affine.shift);
     const auto gates = static_cast<size_t>(read.bias.shape[1] / 2);
     for (size_t m = 0; m < sums.size(); ++m) {
@@ -226,17 +327,18 @@ bool ForwardFold::ShiftInto(const Node& node, const WeightMap& map, const Affine
   const auto* product = node.As<fb::MatMulT>();
   BiasOrRefusal read = ReadBias(graph_, node, static_cast<size_t>(map.outputs));
   if (read.refusal) return Refuse(read.refusal->code, read.refusal->sentence);
-  const std::vector<double> weights = runtime::ToDoubles(*graph_.ConstantOf(node.inputs[1]));
+  if (const Bias* before = SoFar(edits_, edit.node, &LinearEdit::bias)) read.bias = *before;
+  const std::vector<double> weights = WeightsSoFar(graph_, edits_, edit.node, 1);
   std::vector<double>& bias = read.bias.numbers;
   std::optional<Refusal> refusal;
   const bool padded = conv != nullptr && HasPadding(*conv->window, map.taps) &&
                       !Seeded(SeededBug::kNaivePaddedBias);
   if (padded || node.As<fb::ConvTransposeT>() != nullptr) {
     std::vector<double> taps = ShiftsOfTaps(map, weights, affine.shift);
-    if (const Tensor* old = graph_.ConstantOf(node.input(TapBiasPosition(node)))) {
-      const std::vector<double> before = runtime::ToDoubles(*old);
-      for (size_t i = 0; i < taps.size(); ++i) taps[i] += before[i];
-    }
+    const Tensor* old = graph_.ConstantOf(node.input(TapBiasPosition(node)));
+    std::vector<double> before = old == nullptr ? std::vector<double>() : runtime::ToDoubles(*old);
+    if (const auto* last = SoFar(edits_, edit.node, &LinearEdit::tap_bias)) before = *last;
+    for (size_t i = 0; i < before.size(); ++i) taps[i] += before[i];
     // Any of the taps may be left out of an output's bias.
     for (double& number : bias) number = std::abs(number);
     for (size_t i = 0; i < taps.size(); ++i) {
@@ -310,6 +412,8 @@ void ForwardFold::Commit(Graph& graph, Uses& uses, BatchNorms& norms, const Node
              : edit.tap_bias                          ? "next_padded_conv"
                                                       : "next_conv";
     }
+    const auto same = [&](const LinearEdit& other) { return other.node == edit.node; };
+    if (&*std::ranges::find_if(edits_, same) != &edit) continue;
     AddSources(node, source);
     into += (into.empty() ? "" : ", ") + NameOf(graph, node);
   }

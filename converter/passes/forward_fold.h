@@ -44,6 +44,11 @@ class ForwardFold {
   bool ThroughPool(const Node& node, const Affine& affine);
   bool ThroughPad(const Node& node, const Affine& affine);
   bool ThroughConcat(const Node& node, ValueId id, const Affine& affine);
+  bool ThroughSlice(const Node& node, const Affine& affine);
+  bool ThroughSplit(const Node& node, const Affine& affine);
+  bool ThroughGather(const Node& node, const Affine& affine);
+  // Behind a step of which channel c is channel source[c] before it.
+  bool AbsorbTaken(ValueId id, const Affine& affine, const std::vector<int64_t>& source);
   bool PassesUnchanged(const Node& node, const Affine& affine) const;
 
   const Graph& graph_;

@@ -318,5 +318,31 @@ TEST(FoldBackward, OffLeavesEveryBatchNorm) {
   EXPECT_EQ(Fate(ExpectSameAnswers(net.graph, 0, {.fold = false})), "KEPT FOLDING_OFF");
 }
 
+// Parts of one product that are joined again each bring their share to it.
+TEST(FoldBackward, PartsOfOneProductAddUp) {
+  for (int kind = 0; kind < 5; ++kind) {
+    Net net(static_cast<uint64_t>(90 + kind));
+    const bool left = kind == 3;
+    const ValueId x = net.Relu(left ? net.Input({6, 3}) : net.Input({2, 3, 4, 4}));
+    ValueId y = left ? net.MatMul(net.Weights({6, 6}), x)
+                     : net.Conv(x, {.outputs = 6, .kernel = {1, 1}, .bias = kind != 1});
+    if (kind == 2) y = net.BatchNorm(net.Relu(y));
+    if (kind == 4) {
+      y = net.Binary(fb::BinaryKind::PRelu, y, net.Constant({6, 1, 1}, {1, 2, 0.5f, 2, 1, 4}));
+    }
+    fb::SplitT split;
+    split.axis = left ? 0 : 1;
+    split.sizes = {2, 4};
+    const std::vector<ValueId> parts = net.AddMany(std::move(split), {y}, 2);
+    fb::ConcatT concat;
+    concat.axis = left ? 0 : 1;
+    const ValueId joined = net.Add(std::move(concat), {parts[1], parts[0]});
+    const std::vector<double> scale = {-1, 2, 4, -0.5, 0.25, -2}, none(6, 0);
+    net.Output(net.BatchNorm(joined, left ? 0 : 1, scale, kind == 4 ? none : net.Shifts(6)));
+    const Graph graph = ExpectSameAnswers(net.graph);
+    EXPECT_EQ(Fate(graph, kind == 2 ? 1 : 0).substr(0, 6), "FOLDED") << kind;
+  }
+}
+
 }  // namespace
 }  // namespace pleat::tests

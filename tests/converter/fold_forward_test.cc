@@ -401,6 +401,78 @@ TEST(FoldForward, NormalisedInputGoesIntoTheFirstConv) {
   EXPECT_EQ(Count<fb::BinaryT>(folded) + Count<fb::ScaleShiftT>(folded), 0);
 }
 
+TEST(FoldForward, WhatKeepsSomeOfItLetsItPass) {
+  const auto slice = [](Net& net, ValueId x, int64_t axis, int64_t start, int64_t end,
+                        int64_t step) {
+    return net.Add(fb::SliceT{}, {x, net.Int64s({start}), net.Int64s({end}), net.Int64s({axis}),
+                                  net.Int64s({step})});
+  };
+  const auto gather = [](Net& net, ValueId x, int64_t axis, const std::vector<int64_t>& picked) {
+    fb::GatherT fields;
+    fields.axis = axis;
+    return net.Add(std::move(fields), {x, net.Int64s(picked)});
+  };
+  for (int kind = 0; kind < 6; ++kind) {
+    Net net(static_cast<uint64_t>(70 + kind));
+    const ValueId x = net.BatchNorm(net.Relu(net.Input({2, 6, 5, 4})));
+    ValueId y = kind == 0   ? slice(net, x, 2, 1, 4, 1)
+                : kind == 1 ? slice(net, x, 1, 5, 0, -2)
+                : kind == 2 ? slice(net, x, -3, -4, 100, 1)
+                : kind == 3 ? gather(net, x, 2, {4, 0})
+                : kind == 4 ? gather(net, x, 1, {-1, 0, 0, 3})
+                            : x;
+    if (kind == 5) {
+      fb::SplitT fields;
+      fields.axis = 1;
+      fields.sizes = {2, 4};
+      const std::vector<ValueId> parts = net.AddMany(std::move(fields), {x}, 2);
+      net.Output(net.Conv(parts[0], {.outputs = 3, .kernel = {1, 1}}));
+      y = parts[1];
+    }
+    net.Output(net.Conv(y, {.outputs = 3, .kernel = {1, 1}}));
+    const std::string fate = Fate(ExpectSameAnswers(net.graph));
+    EXPECT_EQ(fate, "FOLDED next_conv") << kind;
+  }
+}
+
+// The last step of a sequence: its channels are the axis behind.
+TEST(FoldForward, AStepOfASequenceLetsItPass) {
+  Net net(80);
+  fb::GatherT last;
+  last.axis = 2;
+  const ValueId x = net.BatchNorm(net.Relu(net.Input({2, 6, 5})));
+  const std::vector<int64_t> end = {-1};
+  const ValueId place = net.graph.AddConstant("place", Tensor::Of<int64_t>({}, end));
+  const ValueId step = net.Add(std::move(last), {x, place});
+  net.Output(net.MatMul(step, net.Weights({6, 3})));
+  EXPECT_EQ(Fate(ExpectSameAnswers(net.graph)), "FOLDED next_matmul");
+}
+
+// A product that several parts of what it reads lead to takes each part's share.
+TEST(FoldForward, TwoWaysIntoOneProductAddUp) {
+  for (int kind = 0; kind < 4; ++kind) {
+    Net net(static_cast<uint64_t>(81 + kind));
+    const ValueId x = net.BatchNorm(net.Relu(net.Input({2, 4, 5, 5})));
+    fb::PoolT pool;
+    pool.kind = fb::PoolKind::Average;
+    pool.window = std::make_unique<fb::WindowT>();
+    pool.window->kernel = {1, 1};
+    const ValueId pooled = net.Add(std::move(pool), {x});
+    fb::ConcatT concat;
+    concat.axis = 1;
+    const ValueId both = net.Add(std::move(concat), {x, net.Relu(net.Input({2, 1, 5, 5})), pooled});
+    if (kind == 0) net.Output(net.Conv(both, {.outputs = 3, .kernel = {1, 1}}));
+    if (kind == 1) net.Output(net.Conv(both, {.outputs = 3, .pads = {1, 1, 1, 1}, .bias = false}));
+    if (kind == 2) net.Output(net.ConvTranspose(both, {.outputs = 2, .strides = {2, 2}}));
+    if (kind == 3) {
+      const ValueId rows = net.Reshape(net.Transpose(both, {0, 2, 3, 1}), {50, 9});
+      net.Output(net.MatMul(rows, net.Weights({9, 3})));
+    }
+    const std::string fate = Fate(ExpectSameAnswers(net.graph));
+    EXPECT_EQ(fate.substr(0, 11), "FOLDED next") << kind;
+  }
+}
+
 TEST(FoldForward, WhoAsksForAShapeDoesNotHinderIt) {
   for (const bool linear : {true, false}) {
     Net net;

@@ -339,6 +339,14 @@ class Generator {
       case 4: {
         fb::ConcatT concat;
         concat.axis = random_.Below(Rank(x));
+        const int64_t size = net_.ShapeOf(x)[static_cast<size_t>(concat.axis)];
+        if (size > 1 && random_.Chance(0.5)) {  // both of its parts, the last first
+          fb::SplitT split;
+          split.axis = concat.axis;
+          split.sizes = {size / 2, size - size / 2};
+          const auto parts = net_.AddMany(std::move(split), {x}, 2);
+          return net_.Add(std::move(concat), {parts[1], parts[0]});
+        }
         const ValueId other = random_.Chance(0.5) ? net_.Weights(net_.ShapeOf(x)) : x;
         return net_.Add(std::move(concat), {x, other});
       }
