@@ -28,8 +28,13 @@ ValueId OverSpace(ImportContext& context, fb::ReduceKind kind, ValueId x) {
 
 // p was a float in operator set 1.
 int64_t ReadNorm(ImportContext& context) {
-  const int64_t p =
-      context.opset() < 2 ? static_cast<int64_t>(context.Float("p", 2)) : context.Int("p", 2);
+  int64_t p = 2;
+  if (context.opset() < 2) {
+    const float stated = context.Float("p", 2);
+    p = stated >= 1 && stated < 1e9f ? static_cast<int64_t>(stated) : 0;
+  } else {
+    p = context.Int("p", 2);
+  }
   if (p < 1) context.Invalid("p is " + std::to_string(p));
   return p;
 }

@@ -1,6 +1,7 @@
 // Operators that give the same numbers another shape, or move them.
 #include "converter/import/emit.h"
 #include "converter/import/imports.h"
+#include "runtime/checked.h"
 
 namespace pleat::converter {
 namespace {
@@ -31,10 +32,10 @@ Status TileAlongOneAxis(ImportContext& context) {
     return context.Unsupported("how often it repeats, or along which axis, is no known number");
   }
   const int rank = context.Rank(0);
-  const int axis = context.Axis(static_cast<int64_t>(runtime::ToDoubles(along)[0]), rank);
+  const int axis = context.Axis(runtime::ToInt64s(along)[0], rank);
   if (!context.ok()) return context.status();
   std::vector<int64_t> repeats(static_cast<size_t>(rank), 1);
-  repeats[static_cast<size_t>(axis)] = static_cast<int64_t>(runtime::ToDoubles(tiles)[0]);
+  repeats[static_cast<size_t>(axis)] = runtime::ToInt64s(tiles)[0];
   return context.Done(context.Emit(fb::TileT(), {context.input(0), context.Int64s(repeats)}));
 }
 
@@ -109,7 +110,7 @@ Status ImportDepthToSpace(ImportContext& context) {
 Status ImportSpaceToDepth(ImportContext& context) {
   fb::SpaceToDepthT fields;
   fields.block = context.Int("blocksize", 0);
-  const int64_t elements = fields.block * fields.block;
+  const runtime::Checked elements = runtime::Checked(fields.block) * fields.block;
   const std::string mode = context.opset() < 28 ? "DCR" : context.String("mode", "DCR");
   if (mode != "DCR" && mode != "CRD") return context.Invalid("mode is neither DCR nor CRD");
   if (fields.block < 1) return context.Invalid("blocksize is missing or below 1");
@@ -119,7 +120,7 @@ Status ImportSpaceToDepth(ImportContext& context) {
   if (!x.ranked || x.rank() != 4 || x.shape[1] < 0) {
     return context.Unsupported("its channels are not known");
   }
-  const ValueId apart = EmitReshape(context, y, {0, elements, x.shape[1], -1});
+  const ValueId apart = EmitReshape(context, y, {0, elements.value_or(-1), x.shape[1], -1});
   const ValueId ordered = EmitTranspose(context, apart, {0, 2, 1, 3});
   const ValueId shape = context.Emit(fb::ShapeOfT(), {y});
   return context.Done(context.Emit(fb::ReshapeT(), {ordered, shape}));

@@ -1,4 +1,5 @@
 // Fourier transforms as products with the matrix of the transform, and the windows before them.
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -77,6 +78,10 @@ struct Fourier {
   bool inverse;
   int64_t rows() const { return numbers * parts; }
   int64_t columns() const { return bins * results; }
+  bool too_large() const {
+    if (std::max(length, numbers) > kMostNumbers) return true;
+    return rows() > kMostNumbers / columns();
+  }
 
   double At(int64_t row, int64_t column) const {
     const int64_t n = row / parts, k = column / results, place = n * k % length;
@@ -175,7 +180,7 @@ Status ImportDft(ImportContext& context) {
   const int64_t half = *length / 2 + 1;
   const Fourier fourier{std::min(size, halved ? half : *length), *length,
                         onesided && !halved ? half : *length, parts, halved ? 1 : 2, inverse};
-  if (fourier.rows() > kMostNumbers / fourier.columns()) {
+  if (fourier.too_large()) {
     return Refuse(context, "it is too long to be a product; do this step before the network");
   }
   std::vector<double> matrix(static_cast<size_t>(fourier.rows() * fourier.columns()));
@@ -228,7 +233,7 @@ Status ImportStft(ImportContext& context) {
   const bool onesided = context.Flag("onesided", true);
   const int64_t parts = plain ? 1 : type.shape[2];
   const Fourier fourier{*length, *length, onesided ? *length / 2 + 1 : *length, parts, 2, false};
-  if (fourier.rows() > kMostNumbers / fourier.columns()) {
+  if (fourier.too_large()) {
     return Refuse(context, "its frames are too long; do this step before the network");
   }
   std::vector<double> shape(static_cast<size_t>(*length), 1);

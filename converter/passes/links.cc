@@ -262,10 +262,9 @@ Passage Link::Blocks() const {
   const auto* to_space = node_.As<fb::DepthToSpaceT>();
   const int64_t block =
       to_space != nullptr ? to_space->block : node_.As<fb::SpaceToDepthT>()->block;
-  if (after_.axis != 1 || !x_.ranked) return OtherAxis();
+  if (after_.axis != 1 || !x_.ranked || x_.shape[1] <= 0) return OtherAxis();
   const int64_t square = block * block, channels = static_cast<int64_t>(after_.channels());
   if (to_space == nullptr) {
-    if (x_.shape[1] <= 0) return OtherAxis();
     std::vector<int64_t> source;
     for (int64_t c = 0; c < channels; ++c) source.push_back(c % x_.shape[1]);
     return FromChannels(source, 1);

@@ -55,7 +55,9 @@ Status Infer(InferContext& context) {
       .centred = context.node.As<fb::NonMaxSuppressionT>()->centred};
   PLEAT_ASSIGN_OR_RETURN(const double most, Number(context, 2, 0));
   PLEAT_ASSIGN_OR_RETURN(problem.overlap, Number(context, 3, 0));
-  problem.most = static_cast<int64_t>(std::clamp(most, 0.0, static_cast<double>(problem.boxes)));
+  if (most > 0) {
+    problem.most = static_cast<int64_t>(std::min(most, static_cast<double>(problem.boxes)));
+  }
   problem.has_threshold = context.has_input(4);
   PLEAT_ASSIGN_OR_RETURN(problem.threshold, Number(context, 4, 0));
   const Tensor& b = *context.known_input(0);
