@@ -104,7 +104,6 @@ Result<Graph> Importer::Run() {
   graph.name = source.name();
   graph.producer = model_.producer_name();
   if (!model_.producer_version().empty()) graph.producer += " " + model_.producer_version();
-  if (source.output_size() == 0) return InvalidModel("the graph has no outputs");
   Scope scope = ScopeOf(source, *builder_, OpsetOf(model_), nullptr);
   PLEAT_RETURN_IF_ERROR(ImportInputs(scope));
   PLEAT_RETURN_IF_ERROR(ImportNodes(source, scope));
@@ -296,9 +295,9 @@ Status Importer::ImportNode(onnx::NodeProto& node, Scope& scope) {
                        " on; export with that one or a newer one");
   }
   PLEAT_RETURN_IF_ERROR(CheckInputCount(*entry, inputs));
-  if (node.output_size() < 1 || node.output_size() > entry->most_outputs) {
+  if (node.output_size() > entry->most_outputs) {
     return InvalidModel("it has " + std::to_string(node.output_size()) +
-                        " outputs, expected 1 to " + std::to_string(entry->most_outputs));
+                        " outputs, expected at most " + std::to_string(entry->most_outputs));
   }
   if (!refused) return ImportOperator(*entry, node, std::move(inputs), scope);
   for (const std::string& output : node.output()) scope.values[output] = kRefused;

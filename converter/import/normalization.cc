@@ -118,7 +118,6 @@ Status ImportGroupNormalization(ImportContext& context) {
 }
 
 Status ImportMeanVarianceNormalization(ImportContext& context) {
-  if (context.opset() < 9) return context.Unsupported("it before operator set 9");
   constexpr double kEpsilon = 1e-9;
   return context.Done(Standardize(context, context.Ints("axes", {0, 2, 3}), kEpsilon).y);
 }
@@ -149,7 +148,7 @@ Status ImportDropout(ImportContext& context) {
   for (const char* attribute : {"ratio", "seed", "is_test"}) context.Ignore(attribute);
   if (context.has_input(2)) {
     const Tensor training = context.constant_input(2);
-    if (training.empty() || runtime::ToDoubles(training)[0] != 0) {
+    if (training.empty() || training.count() != 1 || runtime::ToDoubles(training)[0] != 0) {
       return context.Fail(RefuseOperator("ai.onnx", "Dropout in training mode"));
     }
   }

@@ -117,7 +117,7 @@ Status ImportSpaceToDepth(ImportContext& context) {
   const ValueId y = context.Emit(std::move(fields), {context.input(0)});
   if (mode == "DCR" || !context.ok()) return context.Done(y);
   const runtime::Type x = context.input_type(0);
-  if (!x.ranked || x.rank() != 4 || x.shape[1] < 0) {
+  if (!x.ranked || x.shape[1] < 0) {
     return context.Unsupported("its channels are not known");
   }
   const ValueId apart = EmitReshape(context, y, {0, elements.value_or(-1), x.shape[1], -1});

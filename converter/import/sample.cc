@@ -104,7 +104,7 @@ Status ImportGridSample(ImportContext& context) {
 Status ImportAffineGrid(ImportContext& context) {
   const bool align_corners = context.Flag("align_corners");
   const Type theta = context.input_type(0);
-  if (!theta.ranked || theta.rank() != 3 || (theta.shape[1] != 2 && theta.shape[1] != 3)) {
+  if (theta.rank() != 3 || (theta.shape[1] != 2 && theta.shape[1] != 3)) {
     return context.Unsupported("the shape of theta is not known to be [n,2,3] or [n,3,4]");
   }
   const int64_t space = theta.shape[1];
@@ -168,8 +168,8 @@ Status ImportDeformConv(ImportContext& context) {
   const Type x = context.input_type(0);
   const Type w = context.input_type(1);
   if (!context.ok()) return context.status();
-  if (!x.ranked || x.rank() != 4 || x.shape[1] < 1 || !w.Known()) {
-    return context.Unsupported("the shape of its input or of the weights is not known");
+  if (x.rank() != 4 || x.shape[1] < 1) {
+    return context.Unsupported("the shape of its input is not known");
   }
   constexpr int64_t kMostGroups = 1024;
   if (offset_groups < 1 || offset_groups > kMostGroups || x.shape[1] % offset_groups != 0) {

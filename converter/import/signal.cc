@@ -164,7 +164,7 @@ Status ImportDft(ImportContext& context) {
   }
   const int along = context.Axis(axis, rank);
   if (!context.ok()) return context.status();
-  if (rank < 2 || along == rank - 1) return context.Invalid("its axis is that of the parts");
+  if (along == rank - 1) return context.Invalid("its axis is that of the parts");
   const int64_t size = type.shape[static_cast<size_t>(along)], parts = type.shape.back();
   const bool halved = onesided && inverse;  // from half a spectrum to real numbers
   std::optional<int64_t> length = halved ? 2 * (size - 1) : size;

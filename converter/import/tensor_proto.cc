@@ -188,7 +188,6 @@ Result<Tensor> TensorOfProto(const TensorProto& proto, ExternalData* external) {
     if (type.element == ElementType::kBool) NormalizeBools(&tensor);
     return tensor;
   }
-  if (proto.raw_data().empty() && filled == 0 && bytes > 0) return WrongCount(0, type);
   if (!proto.raw_data().empty()) {
     if (proto.raw_data().size() != bytes) {
       return InvalidModel(runtime::TypeText(type) + " needs " + std::to_string(bytes) +

@@ -86,8 +86,7 @@ Status InferLoop(InferContext& context) {
   PLEAT_RETURN_IF_ERROR(CheckCount("subgraphs", 1, node.subgraphs.size()));
   const Graph& body = node.subgraphs[0];
   const int64_t stated = node.As<fb::LoopT>()->carried;
-  if (stated < 0 || node.inputs.size() < 2 ||
-      stated > static_cast<int64_t>(node.inputs.size()) - 2) {
+  if (stated < 0 || stated > static_cast<int64_t>(node.inputs.size()) - 2) {
     return InvalidModel("expected inputs for " + std::to_string(stated) + " carried values, got " +
                         std::to_string(node.inputs.size()));
   }

@@ -1,0 +1,313 @@
+// What the importer refuses of graphs, functions, tensors and wire bytes, and operators that
+// import_refusals_test.cc has no room for.
+#include <gtest/gtest.h>
+
+#include "converter/tensor_file.h"
+#include "converter/wire_scan.h"
+#include "tests/converter/onnx_builder.h"
+
+namespace pleat::converter {
+namespace {
+
+using onnx::GraphProto;
+using onnx::TensorProto;
+using runtime::Status;
+using runtime::StatusCode;
+using tests::Attributes;
+using tests::FloatProto;
+using tests::Int64Proto;
+using tests::OnnxBuilder;
+using Int64s = std::vector<int64_t>;
+using Strings = std::vector<std::string>;
+using namespace std::string_literals;
+
+constexpr StatusCode kUnsupported = StatusCode::kUnsupported;
+
+void ExpectSays(const OnnxBuilder& builder, const std::string& words,
+                StatusCode code = StatusCode::kInvalidModel) {
+  const Status status = builder.Import().status();
+  EXPECT_EQ(status.code(), code) << status.message() << "\nexpected: " << words;
+  EXPECT_NE(status.message().find(words), std::string::npos)
+      << status.message() << "\nexpected: " << words;
+}
+
+// x float [2, 3] and one node that makes y of these inputs.
+OnnxBuilder On(const Strings& inputs, const std::string& op, const Attributes& attributes = {},
+               int64_t opset = 17, Int64s dims = {2, 3}) {
+  OnnxBuilder builder(opset);
+  builder.Input("x", dims).Node(op, inputs, {"y"}, attributes).Output("y");
+  return builder;
+}
+OnnxBuilder Unranked(OnnxBuilder builder) {
+  builder.graph().mutable_input(0)->mutable_type()->mutable_tensor_type()->clear_shape();
+  return builder;
+}
+
+TEST(ImportRefusals, Graphs) {
+  OnnxBuilder unnamed = On({"x"}, "Neg");
+  unnamed.Input("", {2});
+  ExpectSays(unnamed, "a graph input has no name");
+  ExpectSays(On({"x"}, "Neg").Output("y"), "graph output 'y' appears twice");
+  ExpectSays(On({"x"}, "Neg").Output("nothing"), "nothing makes graph output 'nothing'");
+  OnnxBuilder none = On({"x"}, "Neg");
+  none.graph().clear_output();
+  ExpectSays(none, "the graph has no outputs");
+  ExpectSays(On({"x"}, "Add"), "it has 1 inputs, expected 2");
+  ExpectSays(On({"x", "x", "x"}, "Add"), "it has 3 inputs, expected 2");
+  OnnxBuilder other = On({"x"}, "Relu");
+  other.last_node().set_domain("com.example");
+  ExpectSays(other, "Relu", kUnsupported);
+  OnnxBuilder foreign = On({"x"}, "Relu");
+  foreign.model().mutable_opset_import(0)->set_domain("com.example");
+  ExpectSays(foreign, "the model does not import the operator set of ai.onnx");
+  OnnxBuilder large(17);
+  large.Input("x", {int64_t{1} << 21, 1}).Input("z", {1, int64_t{1} << 21});
+  large.Node("Add", {"x", "z"}, {"y"}).Output("y");
+  ExpectSays(large, "y_node (Add)", StatusCode::kLimitExceeded);
+}
+
+TEST(ImportRefusals, CallsOfFunctions) {
+  const auto call = [](int inputs, int outputs) {
+    OnnxBuilder builder(17);
+    builder.Input("x", {2}).Node("Twice", Strings(static_cast<size_t>(inputs), "x"), {"y"});
+    builder.Output("y");
+    for (int i = 1; i < outputs; ++i) builder.last_node().add_output("z" + std::to_string(i));
+    builder.last_node().set_domain("local");
+    auto* import = builder.model().add_opset_import();
+    import->set_domain("local"), import->set_version(1);
+    onnx::FunctionProto& function = *builder.model().add_functions();
+    function.set_domain("local"), function.set_name("Twice");
+    function.add_input("a"), function.add_output("b");
+    *function.add_node() = tests::NodeProtoOf("Add", {"a", "a"}, {"b"});
+    return builder;
+  };
+  EXPECT_TRUE(call(1, 1).Import().ok()) << call(1, 1).Import().status().message();
+  const std::string words = "the call has more inputs or outputs than the function";
+  ExpectSays(call(2, 1), words);
+  ExpectSays(call(1, 2), words);
+}
+
+TEST(ImportRefusals, Tensors) {
+  const auto with = [](auto&& change) {
+    OnnxBuilder builder(17);
+    builder.Input("x", {2}).Weight("w", {2}, {1, 2}).Node("Add", {"x", "w"}, {"y"}).Output("y");
+    change(*builder.graph().mutable_initializer(0));
+    return builder;
+  };
+  ExpectSays(with([](auto& w) { w.set_dims(0, -1); }), "a size of the tensor is -1");
+  ExpectSays(with([](auto& w) { w.clear_float_data(); }), "needs 2 elements, found 0");
+  ExpectSays(with([](auto& w) { w.set_data_location(TensorProto::EXTERNAL); }),
+             "the tensor holds data and names external data");
+  const auto parse = [](const TensorProto& proto) {
+    const std::string bytes = proto.SerializeAsString();
+    return ParseTensor(std::as_bytes(std::span(bytes))).status().message();
+  };
+  TensorProto external = FloatProto({2}, {});
+  external.set_data_location(TensorProto::EXTERNAL);
+  EXPECT_EQ(parse(external), "external data is not allowed here");
+  TensorProto untyped = FloatProto({2}, {1, 2});
+  untyped.clear_data_type();
+  EXPECT_EQ(parse(untyped), "not a serialised ONNX TensorProto");
+}
+
+TEST(ImportRefusals, WireBytes) {
+  const auto scan = [](const std::string& bytes) {
+    return ScanModelWire(std::as_bytes(std::span(bytes)), {}).message();
+  };
+  const std::string at_start = "byte 0 is not protobuf";
+  for (const std::string& bytes : {
+           "\x09\x01\x02\x03"s,                                            // fixed64 cut off
+           "\x0d\x01"s,                                                    // fixed32 cut off
+           "\x0a\x80"s,                                                    // a length cut off
+           "\x8a\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00"s,                // a tag of 11 bytes
+           "\x8a\x80\x80\x80\x80\x01\x00"s,                                // a tag above 32 bits
+           "\x08\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"s, "\x0b"s,   // a number, a group
+       }) {
+    EXPECT_NE(scan(bytes).find(at_start), std::string::npos) << scan(bytes);
+  }
+  EXPECT_EQ(scan("\x08\x07"s), "");
+}
+
+TEST(ImportRefusals, OperatorsLeftWithoutAnInput) {
+  ExpectSays(On({"x"}, "TopK", {}, 11), "no k is given");
+  ExpectSays(On({"x"}, "Slice", {}, 13), "starts or ends are missing");
+  OnnxBuilder ends(13);
+  ends.Input("x", {2}).Int64s("i", {0});
+  ends.Node("Slice", {"x", "i"}, {"y"}).Output("y");
+  ExpectSays(ends, "starts or ends are missing");
+  ExpectSays(On({"x"}, "Pad", {}, 13), "pads are missing");
+  ExpectSays(On({"x"}, "Upsample", {}, 9), "no scales are given");
+  ExpectSays(On({"x"}, "Resize", {}, 13), "either scales or sizes are needed");
+  OnnxBuilder crops(13);
+  crops.Input("x", {2, 3}).Int64s("sizes", {4, 6});
+  crops.Node("Resize", {"x", "", "", "sizes"}, {"y"},
+             {{"coordinate_transformation_mode", "tf_crop_and_resize"s}}).Output("y");
+  ExpectSays(crops, "tf_crop_and_resize needs a roi");
+  ExpectSays(On({"x"}, "LRN", {}, 13, {1, 2, 3}), "attribute 'size' is missing or below 1");
+}
+
+TEST(ImportRefusals, Dropout) {
+  const auto training = [](TensorProto constant) {
+    OnnxBuilder builder = On({"x", "", "t"}, "Dropout");
+    constant.set_name("t");
+    *builder.graph().add_initializer() = std::move(constant);
+    return builder;
+  };
+  const auto flag = [](Int64s dims, const std::vector<int>& values) {
+    TensorProto proto;
+    proto.set_data_type(TensorProto::BOOL);
+    for (const int64_t size : dims) proto.add_dims(size);
+    for (const int value : values) proto.add_int32_data(value);
+    return proto;
+  };
+  EXPECT_TRUE(training(flag({}, {0})).Import().ok());
+  ExpectSays(training(flag({}, {1})), "it draws random numbers", kUnsupported);
+  ExpectSays(training(flag({0}, {})), "it draws random numbers", kUnsupported);
+  ExpectSays(On({"x", "", "t"}, "Dropout").Input("t", {}, TensorProto::BOOL),
+             "it draws random numbers", kUnsupported);
+}
+
+TEST(ImportRefusals, BatchNormOutputs) {
+  const auto build = [](int64_t opset, const Attributes& attributes, Strings outputs) {
+    OnnxBuilder builder(opset);
+    builder.Input("x", {2, 3});
+    for (const char* name : {"g", "b", "m", "v"}) builder.Weight(name, {3}, {1, 1, 1});
+    builder.Node("BatchNormalization", {"x", "g", "b", "m", "v"}, outputs, attributes).Output("y");
+    if (!outputs.back().empty()) builder.Output(outputs.back());
+    return builder;
+  };
+  const std::string saved = "the outputs saved_mean and saved_var";
+  const Attributes training = {{"is_test", int64_t{0}}};
+  for (const Strings& outputs : {Strings{"y", "", "", "s"}, Strings{"y", "", "", "", "s"}}) {
+    ExpectSays(build(6, training, outputs), saved, kUnsupported);
+    ConvertOptions freeze;
+    freeze.training = TrainingMode::kFreeze;
+    const Status frozen = build(6, training, outputs).Import(freeze).status();
+    EXPECT_NE(frozen.message().find(saved), std::string::npos) << frozen.message();
+  }
+  ExpectSays(build(15, {}, {"y", "s"}), "only training has more than one output");
+}
+
+TEST(ImportRefusals, Sequences) {
+  ExpectSays(On({"x"}, "SplitToSequence", {{"axis", int64_t{0}}}, 17, {-1, 3}),
+             "the size of the axis that it splits is not known", kUnsupported);
+  const auto split = [](Int64s dims, int type) {
+    OnnxBuilder builder = On({"x", "n"}, "SplitToSequence");
+    builder.graph().clear_output();
+    builder.Input("n", dims, type).Node("SequenceLength", {"y"}, {"z"});
+    return builder.Output("z", TensorProto::INT64);
+  };
+  const std::string parts = "the number of its parts is not known before the run";
+  EXPECT_TRUE(split({2}, TensorProto::INT64).Import().ok());
+  ExpectSays(split({-1}, TensorProto::INT64), parts, kUnsupported);
+  ExpectSays(split({1, 2}, TensorProto::INT64), parts, kUnsupported);
+  ExpectSays(split({}, TensorProto::INT64), parts, kUnsupported);
+  ExpectSays(split({2}, TensorProto::FLOAT), parts, kUnsupported);
+  const auto joined = [](const std::string& maker, const Strings& inputs, Attributes attributes) {
+    OnnxBuilder builder(13);
+    builder.Input("x", {2, 3}).Node(maker, inputs, {"s"});
+    builder.Node("ConcatFromSequence", {"s"}, {"y"}, attributes).Output("y");
+    return builder;
+  };
+  ExpectSays(joined("SequenceConstruct", {"x", "x"}, {}), "no axis is given");
+  ExpectSays(joined("SequenceEmpty", {}, {{"axis", int64_t{0}}}), "the sequence is empty");
+  ExpectSays(Unranked(joined("SequenceConstruct", {"x", "x"},
+                             {{"axis", int64_t{0}}, {"new_axis", int64_t{1}}})),
+             "the number of dimensions of its tensors is not known", kUnsupported);
+}
+
+TEST(ImportRefusals, KindsThatAreNotOnnxs) {
+  OnnxBuilder loss(13);
+  loss.Input("x", {2, 3}).Input("t", {2}, TensorProto::INT64);
+  loss.Node("NegativeLogLikelihoodLoss", {"x", "t"}, {"y"}, {{"reduction", "avg"s}}).Output("y");
+  ExpectSays(loss, "reduction is avg");
+  OnnxBuilder cache(24);
+  cache.Input("x", {1, 4, 2}).Input("u", {1, 1, 2}).Input("i", {1}, TensorProto::INT64);
+  cache.Node("TensorScatter", {"x", "u", "i"}, {"y"}, {{"mode", "loop"s}}).Output("y");
+  ExpectSays(cache, "mode is loop");
+  const auto causal = [](Int64s weights, const std::string& activation) {
+    OnnxBuilder builder(27);
+    builder.Input("x", {1, 2, 5}).Input("w", weights);
+    builder.Node("CausalConvWithState", {"x", "w"}, {"y"}, {{"activation", activation}}).Output("y");
+    return builder;
+  };
+  EXPECT_TRUE(causal({2, 1, 3}, "silu").Import().ok());
+  ExpectSays(causal({2, 1, 3}, "relu"), "activation is relu");
+  ExpectSays(causal({2, 1, -1}, "silu"), "the shape of its weights is not known", kUnsupported);
+  ExpectSays(causal({2, 3}, "silu"), "the shape of its weights is not known", kUnsupported);
+  const auto blocks = [](const std::string& mode, Int64s dims) {
+    return On({"x"}, "SpaceToDepth", {{"blocksize", int64_t{2}}, {"mode", mode}}, 28, dims);
+  };
+  EXPECT_TRUE(blocks("CRD", {1, 2, 4, 4}).Import().ok());
+  ExpectSays(blocks("X", {1, 2, 4, 4}), "mode is neither DCR nor CRD");
+  ExpectSays(blocks("CRD", {1, -1, 4, 4}), "its channels are not known", kUnsupported);
+  ExpectSays(Unranked(blocks("CRD", {1, 2, 4, 4})), "its channels are not known", kUnsupported);
+  ExpectSays(On({"x"}, "MaxPool", {{"kernel_shape", Int64s{1, 1, 1, 1}}}, 13, {1, 1, 2, 2, 2, 2}),
+             "windows of", kUnsupported);
+  OnnxBuilder bools(17);
+  bools.Input("x", {2, 3}, TensorProto::BOOL).Node("ReduceMean", {"x"}, {"y"}).Output("y");
+  ExpectSays(bools, "its input is bool");
+  OnnxBuilder dtype(21);
+  dtype.Input("x", {4}).Input("s", {});
+  dtype.Node("QuantizeLinear", {"x", "s"}, {"y"}, {{"output_dtype", int64_t{99}}}).Output("y");
+  ExpectSays(dtype, "element type 99");
+  OnnxBuilder sums(17);
+  sums.Input("x", {2, -1}, TensorProto::UINT8).Input("w", {-1, 3}, TensorProto::UINT8);
+  sums.Node("MatMulInteger", {"x", "w"}, {"y"}).Output("y");
+  ExpectSays(sums, "the length of its sums is not known", kUnsupported);
+  ExpectSays(Unranked(On({"x", "s"}, "AffineGrid", {}, 20).Input("s", {4}, TensorProto::INT64)),
+             "the shape of theta is not known", kUnsupported);
+  OnnxBuilder picture(18);
+  picture.Input("x", {1, 5, 5}).Input("p", {2, 2}, TensorProto::INT64).Input("b", {2}, TensorProto::INT64);
+  picture.Node("Col2Im", {"x", "p", "b"}, {"y"}).Output("y");
+  ExpectSays(picture, "the number of dimensions of its picture is not known", kUnsupported);
+  const int64_t wide = int64_t{1} << 40;
+  OnnxBuilder unpool(17);
+  unpool.Input("x", {1, 1, 2, 2}).Input("i", {1, 1, 2, 2}, TensorProto::INT64);
+  unpool.Node("MaxUnpool", {"x", "i"}, {"y"}, {{"kernel_shape", Int64s{wide, wide}}}).Output("y");
+  ExpectSays(unpool, "its window gives no output size");
+}
+
+TEST(ImportRefusals, Recurrent) {
+  const auto rnn = [](Int64s r, const Attributes& attributes, const std::string& activation = "") {
+    OnnxBuilder builder(14);
+    builder.Input("x", {5, 1, 3}).Input("w", {1, 2, 3}).Input("r", r);
+    builder.Node("RNN", {"x", "w", "r"}, {"y"}, attributes).Output("y");
+    if (activation.empty()) return builder;
+    auto* names = builder.last_node().add_attribute();
+    names->set_name("activations"), names->set_type(onnx::AttributeProto::STRINGS);
+    names->add_strings(activation);
+    return builder;
+  };
+  EXPECT_TRUE(rnn({1, 2, 2}, {}, "Relu").Import().ok());
+  ExpectSays(rnn({1, 2, 2}, {}, "Best"), "the activation 'best' is not known", kUnsupported);
+  ExpectSays(rnn({1, 2, 2}, {{"direction", "sideways"s}}), "direction is 'sideways'");
+  ExpectSays(rnn({1, 2, -1}, {}), "hidden_size is not known", kUnsupported);
+}
+
+TEST(ImportRefusals, BodiesThatDoNotFitTheirValues) {
+  const auto scan = [](int64_t opset, Int64s first, Int64s rows, int sequences) {
+    OnnxBuilder body;
+    body.Input("s", {2}).Input("e", {2}).Node("Add", {"s", "e"}, {"sum"});
+    body.Node("Identity", {"sum"}, {"row"});
+    if (sequences == 2) body.Input("f", {2});
+    body.Output("sum").Output("row");
+    OnnxBuilder builder(opset);
+    builder.Input("s0", first).Input("xs", rows);
+    Strings inputs = {"s0", "xs"};
+    if (opset < 9) inputs.insert(inputs.begin(), "");
+    if (sequences == 2) {
+      builder.Input("ys", {1, 4, 2});
+      inputs.push_back("ys");
+    }
+    builder.Node("Scan", inputs, {"last", "rows"},
+                 {{"body", GraphProto(body.graph())}, {"num_scan_inputs", int64_t{sequences}}});
+    return builder.Output("rows");
+  };
+  EXPECT_TRUE(scan(8, {1, 2}, {1, 3, 2}, 1).Import().ok());
+  ExpectSays(scan(17, {2}, {3, 5}, 1), "do not broadcast");
+  ExpectSays(scan(8, {1, 2}, {1, 3, 2}, 2), "its sequences have 3 and 4 slices");
+}
+
+}  // namespace
+}  // namespace pleat::converter
