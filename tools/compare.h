@@ -11,9 +11,9 @@
 namespace pleat::tools {
 
 // What is let through, |got - y| per element: at most `atol + rtol * |y|` when one of the two is
-// set (the other then counts 0; `atol` at least `noise * max|y|`), else `bound * max|y| + floor` over the whole tensor, where 1
-// stands for max|y| of a tensor of zeros and half a unit in the last place is added for 16-bit
-// floats.
+// set (the other then counts 0; `atol` at least `noise * max|y|`), else `bound * max|y| + floor`
+// over the whole tensor, where 1 stands for max|y| of a tensor of zeros and half a unit in the last
+// place is added for 16-bit floats.
 struct Tolerance {
   double bound = 1e-4;
   double floor = 0;
