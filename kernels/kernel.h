@@ -52,6 +52,7 @@ struct SelectOptions {
   const char* only = nullptr;  // only this candidate (and `reference` where it refuses)
   bool exact = false;          // no other terms than the sum's own (no Winograd), short partial sums
   bool low_memory = false;     // prefer candidates that keep no second copy of the weights
+  double runs = 0;             // that a kernel is made for, 0: many; few are not worth much making
   int threads = 1;
 };
 

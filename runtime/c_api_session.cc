@@ -64,6 +64,7 @@ Result<Session::Options> ReadOptions(const pleat_options* callers) {
   options.allocator = {given.allocate, given.deallocate, given.allocator};
   options.select.low_memory = given.memory == PLEAT_MEMORY_LOW;
   options.select.exact = given.exact != 0;
+  options.select.runs = static_cast<double>(given.expected_runs);
   if (given.max_plans != 0) options.max_plans = given.max_plans;
   if (given.max_arena_bytes != 0) {
     options.max_arena_bytes = static_cast<int64_t>(

@@ -124,7 +124,9 @@ Status Run(Flags flags, const Command& command) {
   }
   if (flags.in_double) return RunInDouble(flags, command);
   PLEAT_ASSIGN_OR_RETURN(const auto model, LoadNetwork(flags.path, {}));
-  Session session(model, flags.session.Options());
+  Session::Options options = flags.session.Options();
+  if (!test) options.select.runs = 1;  // test data is for the kernels of many runs
+  Session session(model, options);
   return test ? RunTestData(flags, command, session) : RunInputs(flags, command, session);
 }
 

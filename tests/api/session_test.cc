@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cfenv>
 #include <cstring>
 #include <filesystem>
@@ -222,6 +223,22 @@ TEST(Session, TakesLittleMemoryWhenAskedTo) {
   EXPECT_LT(info[PLEAT_MEMORY_LOW].packed_bytes, info[PLEAT_MEMORY_FAST].packed_bytes / 2);
   ASSERT_EQ(scores[0].size(), scores[1].size());
   for (size_t i = 0; i < scores[0].size(); ++i) EXPECT_NEAR(scores[0][i], scores[1][i], 1e-4);
+}
+
+TEST(Session, FewRunsPrepareLess) {
+  const ModelHandle model = Load(WinogradModel());
+  size_t packed[4] = {};
+  for (const size_t runs : {size_t{0}, size_t{1}, size_t{100000}}) {
+    auto options = Sized<pleat_options>();
+    options.threads = 1;
+    options.expected_runs = runs;
+    const SessionHandle session = MakeSession(model.get(), &options);
+    auto info = Sized<pleat_session_info>();
+    ASSERT_EQ(pleat_session_get_info(session.get(), &info), PLEAT_OK);
+    packed[std::min<size_t>(runs, 3)] = info.packed_bytes;
+  }
+  EXPECT_LT(packed[1], packed[0] / 2);
+  EXPECT_EQ(packed[3], packed[0]);
 }
 
 TEST(Session, BlamesTheCallForSizesThatDoNotFitTogether) {

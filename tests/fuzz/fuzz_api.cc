@@ -155,6 +155,7 @@ class Program {
     options.allocator = &allocations_;
     if (choices_.Rarely()) options.max_arena_bytes = choices_.Below(256) * 64;
     if (choices_.Rarely()) options.threads = -1;
+    if (choices_.Rarely()) options.expected_runs = 1 + choices_.Below(3);
     if (choices_.Rarely()) options.struct_size = choices_.Below(sizeof options + 1);
     pleat_session* session = nullptr;
     const pleat_code code = Checked(

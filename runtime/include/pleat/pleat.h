@@ -174,6 +174,10 @@ typedef struct pleat_options {
   void* allocator;        /* their first argument */
   size_t max_arena_bytes; /* 0: 4 GiB */
   size_t max_plans;       /* combinations of input shapes remembered; 0: 8 */
+  /* How often a combination of input shapes will run, about; 0: many times. For few runs kernels
+   * are chosen that take less time to prepare, so that the first result comes sooner; they round
+   * as PLEAT_MEMORY_LOW's do. */
+  size_t expected_runs;
 } pleat_options;
 
 typedef struct pleat_run_options {

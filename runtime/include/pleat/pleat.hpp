@@ -44,6 +44,7 @@ struct Options {
   void* allocator = nullptr;
   size_t max_arena_bytes = 0;
   size_t max_plans = 0;
+  size_t expected_runs = 0;
 };
 
 namespace internal {
@@ -156,6 +157,7 @@ class Session {
     given.allocator = options.allocator;
     given.max_arena_bytes = options.max_arena_bytes;
     given.max_plans = options.max_plans;
+    given.expected_runs = options.expected_runs;
     pleat_session* handle = nullptr;
     if (pleat_session_create(model.handle(), &given, &handle) != PLEAT_OK) return Error::Last();
     return Session(model.state_, handle);
