@@ -412,18 +412,19 @@ void MultiplyBlock(const BlockJob& job) {
     tile.lane = column;
     if (job.init != nullptr) tile.init = job.init + column;
     const size_t tiles = (job.row_count + TileRows(width) - 1) / TileRows(width);
-    // While the rows go by, the next columns' weights come nearer; many rows outweigh the wait.
+    // While the last rows go by, the next columns' weights come nearer; many outweigh the wait.
     const size_t next = v + width < vectors ? (column + width * kTileLanes) / kPanelLanes : 0;
     const float* ahead = next > 0 ? job.panels + next * job.panel_step : job.next_panels;
-    const bool fetch = ahead != nullptr && tiles <= kMaxTilesToFetch;
     const size_t lines = kStepsPerFetch * width * kTileLanes * sizeof(float) / 64;
-    tile.ahead_lines = fetch ? (lines + tiles - 1) / tiles : 0;
     const bool one_chain = chains.number() == 1;
     const size_t groups = one_chain ? 1 : (tiles + kMaxCarriedTiles - 1) / kMaxCarriedTiles;
     for (size_t group = 0; group < groups; ++group) {
       const size_t row = job.row_count * group / groups;
       const size_t row_count = job.row_count * (group + 1) / groups - row;
       const size_t group_tiles = (row_count + TileRows(width) - 1) / TileRows(width);
+      const bool fetch =
+          ahead != nullptr && group + 1 == groups && group_tiles <= kMaxTilesToFetch;
+      tile.ahead_lines = fetch ? (lines + group_tiles - 1) / group_tiles : 0;
       tile.y = job.y + row * job.y_step + column;
       if (job.inits != nullptr) tile.inits = job.inits + row;
       if (job.residual != nullptr) tile.residual = job.residual + row * job.residual_step + column;
