@@ -460,9 +460,9 @@ double TilesCycles(size_t tiles, size_t rows, size_t width, size_t steps) {
 double BlockCycles(size_t rows, size_t columns, size_t steps) {
   if (rows == 1) {
     const size_t panels = (columns + kPanelLanes - 1) / kPanelLanes;
-    // Alone, a panel's multiply-adds wait for each other.
-    const size_t many = panels / kRowPanels * kRowPanels, alone = 4 * (panels - many);
-    return static_cast<double>(steps * (many * kVectorsPerPanel + alone));
+    // Weights are waited for, more so by a panel alone.
+    const size_t many = panels / kRowPanels * kRowPanels;
+    return static_cast<double>(steps * (8 * many + 12 * (panels - many)));
   }
   double cycles = 0;
   for (size_t left = (columns + kTileLanes - 1) / kTileLanes; left > 0;) {
