@@ -11,6 +11,7 @@ namespace pleat::converter {
 namespace {
 
 constexpr int kNewestMl = 5;  // of the operator sets of ai.onnx.ml
+constexpr int kNewestMicrosoft = 1;
 
 void Collect(const google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes,
              std::set<std::string>* names) {
@@ -29,8 +30,11 @@ void Collect(const google::protobuf::RepeatedPtrField<onnx::NodeProto>& nodes,
 std::vector<SupportedOperator> SupportedOperators() {
   std::vector<SupportedOperator> operators;
   for (const OperatorImport& import : AllImports()) {
-    const bool own = std::string_view(import.op).find('.') == std::string_view::npos;
-    operators.push_back({import.op, import.since, own ? static_cast<int>(kNewestOpset) : kNewestMl});
+    const std::string_view name = import.op;
+    const int newest = name.starts_with("ai.onnx.ml.")      ? kNewestMl
+                       : name.starts_with("com.microsoft.") ? kNewestMicrosoft
+                                                            : static_cast<int>(kNewestOpset);
+    operators.push_back({import.op, import.since, newest});
   }
   std::sort(operators.begin(), operators.end(),
             [](const auto& a, const auto& b) { return a.name < b.name; });

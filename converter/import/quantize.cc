@@ -207,6 +207,85 @@ ValueId Requantized(ImportContext& context, const Product& product, ValueId x_sc
 
 }  // namespace
 
+// (x - zero_point) * scale of the three inputs from i on, parameters being scalars.
+ValueId Real(ImportContext& context, int i) {
+  const ValueId centred = Centred(context, context.input(i), context.input(i + 2), 0, 1);
+  return EmitBinary(context, BinaryKind::Mul, centred, ToFloat(context, context.input(i + 1)));
+}
+
+// A real number in the type of x, with the scale and zero point that are inputs i and i + 1.
+Status DoneQuantized(ImportContext& context, ValueId y, int i, ElementType to) {
+  const ValueId scaled =
+      EmitBinary(context, BinaryKind::Div, y, ToFloat(context, context.input(i)));
+  return context.Done(Quantized(context, scaled, context.input(i + 1), to));
+}
+
+// ONNX Runtime's operators on quantised numbers, of com.microsoft: the real ones in between.
+Status ImportQLinearBinary(ImportContext& context) {
+  const auto kind = context.op() == "QLinearMul" ? BinaryKind::Mul : BinaryKind::Add;
+  const ValueId y = EmitBinary(context, kind, Real(context, 0), Real(context, 3));
+  return DoneQuantized(context, y, 6, context.input_type(0).element);
+}
+
+Status ImportQLinearUnary(ImportContext& context) {
+  if (context.Flag("channels_last")) return context.Unsupported("its channels are the last axis");
+  const std::string& op = context.op();
+  const ValueId x = Real(context, 0);
+  ValueId y = x;
+  if (op == "QLinearSigmoid") y = EmitUnary(context, UnaryKind::kSigmoid, x);
+  if (op == "QLinearLeakyRelu") {
+    y = EmitUnary(context, UnaryKind::kLeakyRelu, x, context.Float("alpha", 0.01f));
+  }
+  if (op == "QLinearGlobalAveragePool") {
+    std::vector<int64_t> axes;
+    for (int i = 2; i < context.Rank(0); ++i) axes.push_back(i);
+    y = EmitReduce(context, fb::ReduceKind::Mean, x, axes);
+  }
+  if (op == "QLinearAveragePool") {
+    fb::PoolT pool;
+    pool.kind = fb::PoolKind::Average;
+    pool.window = ReadWindow(context, {});
+    pool.ceil_mode = context.Flag("ceil_mode");
+    pool.count_include_pad = context.Flag("count_include_pad");
+    y = context.Emit(std::move(pool), {x});
+  }
+  if (op == "QLinearSoftmax") {
+    fb::SoftmaxT softmax;
+    softmax.axis = context.Int("axis", -1);
+    softmax.to_end = context.Int("opset", 13) < 13;
+    y = context.Emit(std::move(softmax), {x});
+  }
+  return DoneQuantized(context, y, 3, context.input_type(0).element);
+}
+
+// The scale and zero point of the result come first.
+Status ImportQLinearConcat(ImportContext& context) {
+  std::vector<ValueId> parts;
+  for (int i = 2; i < context.input_count(); i += 3) parts.push_back(Real(context, i));
+  const ValueId y = EmitConcat(context, context.Int("axis", 0), std::move(parts));
+  return DoneQuantized(context, y, 0, context.input_type(2).element);
+}
+
+// The bias is in units of alpha * a_scale * b_scale.
+Status ImportQGemm(ImportContext& context) {
+  fb::MatMulT fields;
+  fields.transpose_a = context.Flag("transA");
+  fields.transpose_b = context.Flag("transB");
+  const ValueId a = Centred(context, context.input(0), context.input(2), 0, 2);
+  const ValueId b = Centred(context, context.input(3), context.input(5),
+                            fields.transpose_b ? 0 : 1, 2);
+  const ValueId c = context.has_input(6) ? ToFloat(context, context.input(6)) : kNoValue;
+  const ValueId sum = context.Emit(std::move(fields), {a, b, c});
+  const ValueId b_scale = AlongAxis(context, ToFloat(context, context.input(4)), 1, 2);
+  const ValueId both = EmitBinary(context, BinaryKind::Mul, ToFloat(context, context.input(1)),
+                                  b_scale);
+  const ValueId alpha = context.Scalar(context.Float("alpha", 1), ElementType::kFloat32);
+  const ValueId y = EmitBinary(context, BinaryKind::Mul, sum,
+                               EmitBinary(context, BinaryKind::Mul, both, alpha));
+  if (!context.has_input(7)) return context.Done(y);
+  return DoneQuantized(context, y, 7, context.input_type(0).element);
+}
+
 Status ImportDequantizeLinear(ImportContext& context) {
   context.Ignore("output_dtype");
   const Granularity granularity = ReadGranularity(context);

@@ -181,5 +181,38 @@ TEST(ImportQuantizeTest, NarrowTypesAreMovedAndNotComputedWith) {
   EXPECT_EQ(Answer(cast, {Floats({2}, {1, 2})}), (Doubles{2, 4}));
 }
 
+// ONNX Runtime's own, in which its quantizer writes what lies between convolutions.
+TEST(ImportQuantizeTest, OperatorsOfOnnxRuntime) {
+  const auto answer = [](const std::string& op, const std::vector<std::string>& inputs,
+                         const tests::Attributes& attributes, const Tensor& x) {
+    OnnxBuilder builder(13);
+    builder.Input("x", x.shape(), TensorProto::UINT8).Output("y", TensorProto::UINT8);
+    builder.Weight("s", {}, {0.5f}).Weight("t", {}, {2}).Weight("r", {}, {0.25f});
+    AddBytes(builder, "z", TensorProto::UINT8, {}, {10});
+    AddBytes(builder, "b", TensorProto::UINT8, {2, 1}, {9, 12});
+    AddBytes(builder, "c", TensorProto::INT32, {1}, {-3});
+    builder.Node(op, inputs, {"y"}, attributes).last_node().set_domain("com.microsoft");
+    return Answer(builder, {x});
+  };
+  // 1 and -2.5, twice themselves in steps of 1/4 around 10, and squared.
+  const Tensor x = Uint8s({1, 1, 2}, {12, 5});
+  EXPECT_EQ(answer("QLinearAdd", {"x", "s", "z", "x", "s", "z", "r", "z"}, {}, x), (Doubles{18, 0}));
+  EXPECT_EQ(answer("QLinearMul", {"x", "s", "z", "x", "s", "z", "r", "z"}, {}, x),
+            (Doubles{14, 35}));
+  EXPECT_EQ(answer("QLinearGlobalAveragePool", {"x", "s", "z", "r", "z"}, {}, x), (Doubles{7}));
+  EXPECT_EQ(answer("QLinearAveragePool", {"x", "s", "z", "r", "z"},
+                   {{"kernel_shape", std::vector<int64_t>{1}}}, x),
+            (Doubles{14, 0}));
+  EXPECT_EQ(answer("QLinearLeakyRelu", {"x", "s", "z", "r", "z"}, {{"alpha", 0.5f}}, x),
+            (Doubles{14, 5}));
+  EXPECT_EQ(answer("QLinearConcat", {"r", "z", "x", "s", "z", "x", "r", "z"},
+                   {{"axis", int64_t{1}}}, x),
+            (Doubles{14, 0, 12, 5}));
+  // (2 * -1 + -5 * 2 - 3) * 1/2 * 2 is -15, in steps of 2.
+  EXPECT_EQ(answer("QGemm", {"x", "s", "z", "b", "t", "z", "c", "t", "z"}, {},
+                   Uint8s({1, 2}, {12, 5})),
+            (Doubles{2}));
+}
+
 }  // namespace
 }  // namespace pleat::converter
