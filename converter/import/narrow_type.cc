@@ -1,9 +1,9 @@
 #include "converter/import/narrow_type.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
-#include <vector>
 
 #include "converter/import/tensor_proto.h"
 
@@ -64,6 +64,18 @@ double NumberOf(const NarrowType& type, uint32_t bits) {
   return number > type.largest ? number - std::ldexp(1, type.bits) : number;
 }
 
+template <class T>
+void Unpack(const NarrowType& type, std::span<const uint8_t> bytes, Tensor* tensor) {
+  std::array<T, 256> numbers = {};
+  const uint32_t mask = (1u << type.bits) - 1;
+  for (uint32_t i = 0; i <= mask; ++i) numbers[i] = static_cast<T>(NumberOf(type, i));
+  const size_t bits = static_cast<size_t>(type.bits), each = 8 / bits;
+  auto* out = static_cast<T*>(tensor->mutable_raw());
+  for (size_t i = 0; i < static_cast<size_t>(tensor->count()); ++i) {
+    out[i] = numbers[(uint32_t{bytes[i / each]} >> (bits * (i % each))) & mask];
+  }
+}
+
 }  // namespace
 
 const NarrowType* NarrowTypeOf(int data_type) {
@@ -83,14 +95,15 @@ size_t PackedBytes(const NarrowType& type, int64_t count) {
 }
 
 Tensor Unpacked(const NarrowType& type, runtime::Shape shape, std::span<const uint8_t> bytes) {
-  const size_t each = static_cast<size_t>(8 / type.bits);
-  std::vector<double> numbers(static_cast<size_t>(runtime::ElementCount(shape)));
-  for (size_t i = 0; i < numbers.size(); ++i) {
-    const uint32_t packed = bytes[i / each];
-    const auto shift = static_cast<uint32_t>(type.bits) * static_cast<uint32_t>(i % each);
-    numbers[i] = NumberOf(type, (packed >> shift) & ((1u << type.bits) - 1));
+  Tensor tensor = Tensor::Make(type.carrier, std::move(shape));
+  if (type.is_float()) {
+    Unpack<float>(type, bytes, &tensor);
+  } else if (type.sign) {
+    Unpack<int8_t>(type, bytes, &tensor);
+  } else {
+    Unpack<uint8_t>(type, bytes, &tensor);
   }
-  return runtime::Cast(Tensor::Of<double>(std::move(shape), numbers), type.carrier);
+  return tensor;
 }
 
 NarrowUse NarrowUseOf(const std::string& op) {
