@@ -152,7 +152,12 @@ Status ImportOptionalHasElement(ImportContext& context) {
 
 Status ImportSplitToSequence(ImportContext& context) {
   const int64_t stated = context.Int("axis", 0);
-  const bool keep = context.Flag("keepdims", true) || context.has_input(1);
+  // ONNX has keepdims ignored where sizes are given. PyTorch's exporter means it all the same when
+  // it splits off single slices, and ONNX Runtime does as it means.
+  const Tensor sizes = context.constant_input(1);
+  const bool slices = !sizes.empty() && sizes.shape().empty() &&
+                      !kernels::IsFloat(sizes.element()) && runtime::ToInt64s(sizes)[0] == 1;
+  const bool keep = context.Flag("keepdims", true) || (context.has_input(1) && !slices);
   const int axis = context.Axis(stated, context.Rank(0));
   if (!context.ok()) return context.status();
   const int64_t along = context.input_type(0).shape[static_cast<size_t>(axis)];

@@ -179,5 +179,19 @@ TEST(ImportSequenceTest, LongChainsEndInALimit) {
   ExpectFailure(builder, StatusCode::kLimitExceeded, "sequences hold more than");
 }
 
+// As PyTorch's exporter writes unbind.
+TEST(ImportSequenceTest, SingleSlicesLoseTheirAxisWhereAskedTo) {
+  for (const int64_t size : {1, 2}) {
+    OnnxBuilder builder(18);
+    builder.Input("x", {4, 3}).Output("y", TensorProto::INT64);
+    builder.Node("Constant", {}, {"size"}, {{"value_int", size}});
+    builder.Node("Constant", {}, {"place"}, {{"value_int", int64_t{1}}});
+    builder.Node("SplitToSequence", {"x", "size"}, {"s"}, {{"keepdims", int64_t{0}}});
+    builder.Node("SequenceAt", {"s", "place"}, {"part"}).Node("Shape", {"part"}, {"y"});
+    EXPECT_EQ(Answer(builder, {Floats({4, 3}, std::vector<float>(12))}),
+              size == 1 ? (Doubles{3}) : (Doubles{2, 3}));
+  }
+}
+
 }  // namespace
 }  // namespace pleat::converter
