@@ -110,7 +110,12 @@ Result<Tensor> ReadNarrow(const TensorProto& proto, const Type& type, ExternalDa
     const auto* data = static_cast<const uint8_t*>(stored.raw());
     bytes.assign(data, data + size);
   }
-  for (const int32_t value : proto.int32_data()) bytes.push_back(static_cast<uint8_t>(value));
+  for (const int32_t value : proto.int32_data()) {
+    if (!std::in_range<uint8_t>(value)) {
+      return InvalidModel(std::to_string(value) + " is no byte of " + narrow.name);
+    }
+    bytes.push_back(static_cast<uint8_t>(value));
+  }
   if (bytes.size() != size) {
     return InvalidModel(std::string(narrow.name) + runtime::ShapeText(type.shape) + " needs " +
                         std::to_string(size) + " bytes, found " + std::to_string(bytes.size()));

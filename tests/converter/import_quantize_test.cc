@@ -136,7 +136,13 @@ TEST(ImportQuantizeTest, WeightsOfFourBitsAreUnpacked) {
   builder.Node("DequantizeLinear", {"w", "scale"}, {"wf"}).Node("Add", {"x", "wf"}, {"y"});
   EXPECT_EQ(tests::Ops(builder.Import()), "Binary");
   EXPECT_EQ(Answer(builder, {Floats({1, 3}, {0, 0, 0})}), (Doubles{-0.5, 0.5, -4}));
-  builder.graph().mutable_initializer(1)->set_raw_data("\x1f");
+  TensorProto* weights = builder.graph().mutable_initializer(1);
+  weights->set_raw_data("\x1f");
+  EXPECT_EQ(builder.Import().status().code(), StatusCode::kInvalidModel);
+  weights->clear_raw_data();
+  for (const int byte : {0x1f, 0x08}) weights->add_int32_data(byte);
+  EXPECT_EQ(Answer(builder, {Floats({1, 3}, {0, 0, 0})}), (Doubles{-0.5, 0.5, -4}));
+  weights->set_int32_data(0, 300);
   EXPECT_EQ(builder.Import().status().code(), StatusCode::kInvalidModel);
 }
 
