@@ -3,7 +3,8 @@
 // Condition: nobody else reads the terms; strides and groups are the same, dilations too where a
 //   kernel has more than one tap; the windows, placed by their padding, see the same image; and the
 //   window around all of them has no more taps than the windows had together. x itself counts as a
-//   term only with a scale of its own. A term may be subtracted: its numbers change sign.
+//   term with a scale of its own, or where nothing else is added and a scale follows, which can then
+//   fold (RepViT, arXiv 2307.09283). A term may be subtracted: its numbers change sign.
 //   (FastViT, arXiv 2303.14189, subtracts the batch norm of the image.)
 // Formula: w = the sum of the kernels, each at its place in the window around them, ScaleShift
 //   being s at the centre of each channel's own kernel; b = b1 + b2 + t. In double. Zeros outside
@@ -36,7 +37,8 @@ int64_t CountOf(const std::vector<Taps>& axes) {
 
 struct Term {
   size_t node = 0;
-  bool identity = false;  // ScaleShift
+  bool identity = false;  // ScaleShift, or
+  bool plain = false;     // the image as it is, made by no node of its own
   double sign = 1;        // -1 when it is subtracted
   std::vector<Taps> axes;
   int64_t group = 1;
@@ -193,7 +195,6 @@ std::vector<double> Merged::Spread(const std::vector<double>& weights,
 }
 
 bool Merged::Take(const Term& other) {
-  const Node& node = graph_.nodes[other.node];
   std::vector<Taps> axes = other.axes;
   if (other.identity) axes.assign(axes_.size(), Taps{});
   if (axes.size() != axes_.size() || other.outputs != term_.outputs) return false;
@@ -206,19 +207,22 @@ bool Merged::Take(const Term& other) {
   if (!around || CountOf(*around) > terms) return false;
   std::vector<double> kernel;
   if (other.identity) {
-    const std::vector<double> scale = runtime::ToDoubles(*graph_.ConstantOf(node.inputs[1]));
+    const auto channels = static_cast<size_t>(term_.outputs);
+    const std::vector<double> scale =
+        other.plain ? std::vector<double>(channels, 1)
+                    : runtime::ToDoubles(*graph_.ConstantOf(graph_.nodes[other.node].inputs[1]));
     kernel.assign(static_cast<size_t>(term_.outputs * term_.inputs), 0);
     for (size_t m = 0; m < scale.size(); ++m) {
       const auto inputs = static_cast<size_t>(term_.inputs);
       kernel[m * inputs + m % inputs] = scale[m];
     }
   } else {
-    kernel = runtime::ToDoubles(*graph_.ConstantOf(node.inputs[1]));
+    kernel = runtime::ToDoubles(*graph_.ConstantOf(graph_.nodes[other.node].inputs[1]));
   }
   const std::vector<double> added = Spread(kernel, axes, *around);
   weights_ = Spread(weights_, axes_, *around);
   for (size_t i = 0; i < added.size(); ++i) weights_[i] += other.sign * added[i];
-  AddBias(node, other.sign);
+  if (!other.plain) AddBias(graph_.nodes[other.node], other.sign);
   axes_ = *around;
   taps_of_terms_ = terms;
   taken_.push_back(other);
@@ -245,6 +249,7 @@ void Merged::Write(Graph& graph, BatchNorms& norms) const {
   node.inputs[1] = AddDoubles(graph, name + ".weights", weights_, shape);
   node.inputs[2] = AddDoubles(graph, name + ".bias", bias_, {term_.outputs});
   for (const Term& term : taken_) {
+    if (term.plain) continue;
     Node& other = graph.nodes[term.node];
     norms.MarkFolded(other, "merged_conv", name);
     AddSources(node, other);
@@ -308,6 +313,28 @@ void Chain(Graph& graph, const std::vector<size_t>& sums, std::vector<Summand> v
   }
 }
 
+// The image itself as a term, where it and the other terms of it are all that is added and a scale
+// alone reads the sum.
+std::optional<Term> PlainTerm(const Graph& graph, const Uses& uses, ValueId input,
+                              const std::vector<Summand>& values, size_t terms, ValueId sum) {
+  const int reader = uses.OnlyReader(sum);
+  const auto is_input = [&](const Summand& summand) { return summand.value == input; };
+  const auto found = std::ranges::find_if(values, is_input);
+  const Type& type = TypeOf(graph, input);
+  if (reader < 0 || values.size() != terms + 1 || found == values.end() ||
+      type != TypeOf(graph, sum)) {
+    return std::nullopt;
+  }
+  const Node& node = graph.nodes[static_cast<size_t>(reader)];
+  const auto* scale_shift = node.As<fb::ScaleShiftT>();
+  if (scale_shift == nullptr || node.inputs[0] != sum || scale_shift->axis != 1) {
+    return std::nullopt;
+  }
+  Term term{.identity = true, .plain = true, .sign = found->sign};
+  term.outputs = type.shape[1];
+  return term;
+}
+
 bool MergeTerms(Graph& graph, const Uses& uses, BatchNorms& norms, size_t root) {
   std::vector<size_t> sums;
   std::vector<Summand> values;
@@ -322,6 +349,10 @@ bool MergeTerms(Graph& graph, const Uses& uses, BatchNorms& norms, size_t root) 
   bool merged_any = false;
   std::unordered_set<ValueId> gone;
   for (auto& [input, terms] : by_input) {
+    const ValueId sum = graph.nodes[root].outputs[0];
+    if (auto plain = PlainTerm(graph, uses, input, values, terms.size(), sum)) {
+      terms.push_back({*plain, input});
+    }
     std::stable_sort(terms.begin(), terms.end(), [](const auto& a, const auto& b) {
       const auto size = [](const Term& term) { return term.identity ? 0 : CountOf(term.axes); };
       return size(a.first) > size(b.first);

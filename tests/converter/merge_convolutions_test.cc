@@ -138,5 +138,26 @@ TEST(MergeConvolutions, WhatFollowsTheSumFoldsToo) {
   EXPECT_EQ(Count<fb::ScaleShiftT>(merged), 0);
 }
 
+// The mixer of RepViT: one batch norm behind the sum of all, the image among them.
+TEST(MergeConvolutions, TheImageItselfIsATermWhereAScaleFollows) {
+  for (int kind = 0; kind < 5; ++kind) {
+    Net net(static_cast<uint64_t>(31 + kind));
+    const ValueId x = net.Relu(net.Input({2, 4, 5, 6}));
+    const ValueId wide = net.BatchNorm(
+        net.Conv(x, {.outputs = 4, .kernel = {3, 3}, .pads = {1, 1, 1, 1}, .group = 4}));
+    const ValueId point = net.Conv(x, {.outputs = 4, .kernel = {1, 1}, .group = 4});
+    ValueId y = kind == 1 ? net.Binary(fb::BinaryKind::Sub, wide, x) : Sum(net, wide, point);
+    if (kind == 2) y = Sum(net, y, x);
+    if (kind != 1) y = Sum(net, y, kind == 3 ? net.Relu(net.Input({2, 4, 5, 6})) : x);
+    net.Output(kind == 4 ? net.Relu(y) : net.Relu(net.BatchNorm(y)));
+    net.Output(net.Relu(x));
+    const Graph merged = ExpectSameAnswers(net.graph);
+    EXPECT_EQ(Convs(merged), 1) << kind;
+    const int left = kind < 2 ? 0 : kind == 2 ? 2 : 1;  // x twice, something else, no scale
+    EXPECT_LE(Count<fb::BinaryT>(merged) + Count<fb::ScaleShiftT>(merged), left) << kind;
+    if (kind < 2) EXPECT_EQ(Fate(merged, 1), "FOLDED conv") << kind;
+  }
+}
+
 }  // namespace
 }  // namespace pleat::tests

@@ -188,7 +188,7 @@ std::vector<Case> Cases() {
       {"ADD_ONE_SIDED", "a skip connection", [] {
          Net net;
          const ValueId x = net.Input({2, 4, 5, 5});
-         const ValueId y = net.Conv(x, {.outputs = 4, .kernel = {1, 1}});
+         const ValueId y = net.Conv(net.Relu(x), {.outputs = 4, .kernel = {1, 1}});
          net.Output(net.BatchNorm(net.Binary(fb::BinaryKind::Add, x, y)));
          return std::move(net.graph);
        }},
