@@ -142,7 +142,7 @@ Status CheckGraph(const Graph& graph, int depth) {
     made[static_cast<size_t>(id)] = 1;
   }
   for (const Node& node : graph.nodes) {
-    if (node.op.type == fb::Op::NONE || node.op.value == nullptr) {
+    if (node.op.value == nullptr) {
       return InvalidModel("node " + node.name + " has no operator");
     }
     for (ValueId id : node.inputs) {

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <functional>
 
+#include "runtime/model_file.h"
 #include "tests/api/support.h"
 
 namespace pleat::tests {
@@ -29,7 +30,7 @@ TEST_F(Arguments, LoadRefusesNullAndWhatIsNoModel) {
   const std::string& bytes = OpenModel();
   ExpectRule(pleat_model_load(nullptr, &model), "NULL_ARGUMENT", "path");
   ExpectRule(pleat_model_load("x.pleat", nullptr), "NULL_ARGUMENT", "model");
-  ExpectRule(pleat_model_load("/no/such/file.pleat", &model), "IO", "/no/such/file.pleat");
+  ExpectRule(pleat_model_load("/no/such/file.pleat", &model), "IO", "No such file");
   ExpectRule(pleat_model_load("/", &model), "IO");
   ExpectRule(pleat_model_load("", &model), "IO");
   ExpectRule(pleat_model_load_memory(nullptr, 5, PLEAT_COPY, &model), "NULL_ARGUMENT", "bytes");
@@ -45,7 +46,7 @@ TEST_F(Arguments, LoadRefusesNullAndWhatIsNoModel) {
     EXPECT_EQ(pleat_model_load_memory(bytes.data(), SIZE_MAX / 2, ownership, &model) == PLEAT_OK,
               false);
   }
-  ExpectRule(pleat_model_load_fd(-1, &model), "IO");
+  ExpectRule(pleat_model_load_fd(-1, &model), "IO", "Bad file descriptor");
   ExpectRule(pleat_model_load_fd(-1, nullptr), "NULL_ARGUMENT", "model");
   EXPECT_EQ(model, nullptr);
 }
@@ -111,6 +112,29 @@ TEST_F(Arguments, EveryFunctionThatTakesAHandleKnowsAWrongOne) {
         pleat_session_get_info(session, &session_info), pleat_cancel(session)}) {
     ExpectRule(code, "BAD_HANDLE");
   }
+}
+
+TEST_F(Arguments, OutputsWhoseSizeDependsOnTheDataAreKnownAfterARun) {
+  using namespace runtime;
+  Graph graph;
+  graph.inputs = {graph.AddValue("x", {ElementType::kInt64, true, {1, 2}})};
+  graph.outputs = {graph.AddValue("y")};
+  graph.nodes.push_back(MakeNode("places", fb::NonZeroT(), graph.inputs, graph.outputs));
+  const ModelHandle model = Load(SerializeGraph(graph));
+  const SessionHandle session = MakeSession(model.get());
+  const int64_t numbers[] = {0, 7}, shape[] = {1, 2};
+  auto x = Sized<pleat_tensor>(), y = Sized<pleat_tensor>();
+  x.data = numbers, x.bytes = sizeof(numbers), x.shape = shape, x.rank = 2, x.element = PLEAT_INT64;
+  const float mean[] = {1, 2};
+  x.mean = mean;
+  ExpectRule(pleat_set_input(session.get(), 0, &x), "MEAN_SCALE", "need a float32 input");
+  x.mean = nullptr;
+  ASSERT_EQ(pleat_set_input(session.get(), 0, &x), PLEAT_OK);
+  ASSERT_EQ(pleat_prepare(session.get()), PLEAT_OK);
+  ExpectRule(pleat_get_output(session.get(), 0, &y), "NOT_RUN", "depends on the data");
+  ASSERT_EQ(pleat_run(session.get(), nullptr), PLEAT_OK);
+  ASSERT_EQ(pleat_get_output(session.get(), 0, &y), PLEAT_OK);
+  EXPECT_EQ(y.bytes, 16u);
 }
 
 TEST_F(Arguments, EveryStructSaysItsSize) {
@@ -217,6 +241,8 @@ TEST_F(Arguments, SetInputRefusesEachWrongField) {
   refused([](pleat_tensor& t) { t.shape = kHuge; }, "LIMIT_EXCEEDED");
   refused([](pleat_tensor& t) { t.strides = kBackwards; }, "STRIDES");
   refused([](pleat_tensor& t) { t.strides = kFar; }, "BUFFER_TOO_SMALL");
+  refused([](pleat_tensor& t) { t.strides = kFar, t.bytes = SIZE_MAX; }, "BUFFER_TOO_SMALL",
+          "more memory than there can be");
 
   auto bare = Sized<pleat_tensor>();
   ExpectRule(pleat_set_input(session, 0, &bare), "SHAPE");
@@ -237,7 +263,7 @@ TEST_F(Arguments, SetInputRefusesEachWrongField) {
   tensor.shape = shape;
   EXPECT_EQ(pleat_set_input(other.get(), 0, &tensor), PLEAT_OK);
   tensor.mean = kMean;
-  ExpectRule(pleat_set_input(other.get(), 0, &tensor), "MEAN_SCALE");
+  ExpectRule(pleat_set_input(other.get(), 0, &tensor), "MEAN_SCALE", "a channel axis");
   tensor.mean = nullptr;
   tensor.layout = PLEAT_CHANNELS_LAST;
   ExpectRule(pleat_set_input(other.get(), 0, &tensor), "LAYOUT");

@@ -238,6 +238,24 @@ TEST_F(ExternalDataTest, NeverLeavesTheFolder) {
   EXPECT_EQ(Import({{"location", "absent.bin"}}).status().code(), StatusCode::kIo);
 }
 
+TEST_F(ExternalDataTest, SaysWhatIsWrongWithALocationOrLength) {
+  const auto expect = [](const Status& status, StatusCode code, const std::string& words) {
+    EXPECT_EQ(status.code(), code) << status.message();
+    EXPECT_NE(status.message().find(words), std::string::npos) << status.message();
+  };
+  for (const char* location : {"sub\\w.bin", "sub/../w.bin", "w.bin/", "/w.bin", "file:w.bin", "", "."}) {
+    expect(Import({{"location", location}}).status(), StatusCode::kInvalidModel,
+           "is not a path inside the model's folder");
+  }
+  expect(Import({{"location", "w.bin"}, {"length", "x"}}).status(), StatusCode::kInvalidModel,
+         "external data length 'x' is not a number");
+  std::ofstream(folder_ + "/model/short.bin", std::ios::binary).write("abcd", 4);
+  expect(Import({{"location", "short.bin"}}).status(), StatusCode::kInvalidModel,
+         "external data ends at byte 0 + 8");
+  std::filesystem::remove_all(folder_ + "/model");
+  expect(Import({{"location", "w.bin"}}).status(), StatusCode::kIo, "cannot open " + folder_);
+}
+
 TEST_F(ExternalDataTest, PipesDoNotHang) {
   ASSERT_EQ(mkfifo((folder_ + "/model/pipe").c_str(), 0600), 0);
   EXPECT_EQ(Import({{"location", "pipe"}}).status().code(), StatusCode::kInvalidModel);

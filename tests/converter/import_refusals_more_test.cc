@@ -2,6 +2,7 @@
 // import_refusals_test.cc has no room for.
 #include <gtest/gtest.h>
 
+#include "converter/onnx_reader.h"
 #include "converter/tensor_file.h"
 #include "converter/wire_scan.h"
 #include "tests/converter/onnx_builder.h"
@@ -110,6 +111,12 @@ TEST(ImportRefusals, Tensors) {
   EXPECT_EQ(parse(untyped), "not a serialised ONNX TensorProto");
 }
 
+TEST(ImportRefusals, FilesThatAreNotThere) {
+  const Status status = ReadModelFile("/no/such/network.onnx", {}).status();
+  EXPECT_EQ(status.code(), StatusCode::kIo);
+  EXPECT_NE(status.message().find("No such file"), std::string::npos) << status.message();
+}
+
 TEST(ImportRefusals, WireBytes) {
   const auto scan = [](const std::string& bytes) {
     return ScanModelWire(std::as_bytes(std::span(bytes)), {}).message();
@@ -134,6 +141,9 @@ TEST(ImportRefusals, OperatorsLeftWithoutAnInput) {
   OnnxBuilder ends(13);
   ends.Input("x", {2}).Int64s("i", {0});
   ends.Node("Slice", {"x", "i"}, {"y"}).Output("y");
+  ExpectSays(ends, "starts or ends are missing");
+  ends.last_node().set_input(1, "");
+  ends.last_node().add_input("i");
   ExpectSays(ends, "starts or ends are missing");
   ExpectSays(On({"x"}, "Pad", {}, 13), "pads are missing");
   ExpectSays(On({"x"}, "Upsample", {}, 9), "no scales are given");
@@ -266,6 +276,50 @@ TEST(ImportRefusals, KindsThatAreNotOnnxs) {
   unpool.Input("x", {1, 1, 2, 2}).Input("i", {1, 1, 2, 2}, TensorProto::INT64);
   unpool.Node("MaxUnpool", {"x", "i"}, {"y"}, {{"kernel_shape", Int64s{wide, wide}}}).Output("y");
   ExpectSays(unpool, "its window gives no output size");
+}
+
+TEST(ImportRefusals, NamesAndHeads) {
+  const auto scatter = [](const std::string& reduction) {
+    OnnxBuilder builder(18);
+    builder.Input("x", {2, 3}).Input("i", {2, 3}, TensorProto::INT64);
+    builder.Node("ScatterElements", {"x", "i", "x"}, {"y"}, {{"reduction", reduction}});
+    return builder.Output("y");
+  };
+  EXPECT_TRUE(scatter("max").Import().ok());
+  EXPECT_TRUE(scatter("min").Import().ok());
+  ExpectSays(scatter("avg"), "reduction 'avg' is none of none, add, mul, max, min");
+  OnnxBuilder resize(13);
+  resize.Input("x", {2, 3}).Int64s("sizes", {4, 6});
+  resize.Node("Resize", {"x", "", "", "sizes"}, {"y"}, {{"mode", "best"s}}).Output("y");
+  ExpectSays(resize, "mode 'best' is not one of ONNX's");
+  ExpectSays(On({"x"}, "Einsum", {{"equation", "i$->i"s}}), "its equation has '$'");
+  ExpectSays(On({"x"}, "Einsum", {{"equation", "ij,jk->ik"s}}), "its equation has 2 terms for 1 inputs");
+  ExpectSays(On({"x"}, "Gelu", {{"approximate", "fast"s}}, 20), "approximate is 'fast'");
+  ExpectSays(Unranked(On({"x"}, "Transpose")), "the number of dimensions of input 0 is not known", kUnsupported);
+  const auto attention = [](Int64s q, Int64s k, const Attributes& attributes) {
+    OnnxBuilder builder(23);
+    builder.Input("q", q).Input("k", k).Node("Attention", {"q", "k", "k"}, {"y"}, attributes);
+    return builder.Output("y");
+  };
+  ExpectSays(attention({1, 2, 8}, {1, 2, 8}, {{"q_num_heads", int64_t{3}}, {"kv_num_heads", int64_t{2}}}),
+             "its numbers of heads do not divide");
+  ExpectSays(attention({1, 3, 2, 4}, {1, 2, 2, 4}, {}), "2 heads of keys do not divide 3");
+  OnnxBuilder weights(17);
+  weights.Input("w", {2, 2, 3}).Input("x", {1, 2, 6}).Node("Conv", {"x", "w"}, {"y"}).Output("y");
+  ExpectSays(Unranked(weights), "the shape of the weights is not known", kUnsupported);
+  OnnxBuilder product(17);
+  product.Input("x", {2, 2}, TensorProto::UINT8).Input("w", {2, 3}, TensorProto::UINT8);
+  product.Node("MatMulInteger", {"x", "w"}, {"y"}).Output("y");
+  ExpectSays(Unranked(product), "the number of dimensions of its inputs is not known", kUnsupported);
+  const auto quantized = [](int type) {
+    OnnxBuilder builder(21);
+    builder.Input("x", {4}).Input("s", {});
+    builder.Node("QuantizeLinear", {"x", "s"}, {"y"}, {{"output_dtype", int64_t{type}}});
+    return builder.Output("y", type);
+  };
+  EXPECT_TRUE(quantized(TensorProto::INT16).Import().ok());
+  EXPECT_TRUE(quantized(TensorProto::UINT16).Import().ok());
+  ExpectSays(quantized(TensorProto::INT64), "quantisation to int64", kUnsupported);
 }
 
 TEST(ImportRefusals, Recurrent) {

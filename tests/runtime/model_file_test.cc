@@ -110,8 +110,12 @@ TEST_F(WriteFile, FailsCleanly) {
   const std::string bytes = "x";
   const auto span = std::as_bytes(std::span(bytes));
   EXPECT_EQ(WriteFileAtomically(folder_ / "no" / "out", span).code(), StatusCode::kIo);
-  EXPECT_EQ(WriteFileAtomically(folder_, span).code(), StatusCode::kIo);
+  EXPECT_NE(WriteFileAtomically(folder_, span).message().find("is not a regular file"),
+            std::string::npos);
   EXPECT_TRUE(fs::is_empty(folder_));
+  fs::create_symlink("nowhere", fs::path(folder_) / "link");
+  EXPECT_EQ(WriteFileAtomically(folder_ / "link", span).code(), StatusCode::kIo);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), {}), 1);
 }
 
 TEST_F(WriteFile, MapsRegularFilesOnly) {
@@ -120,6 +124,8 @@ TEST_F(WriteFile, MapsRegularFilesOnly) {
   const std::string fifo = folder_ / "fifo";
   ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
   EXPECT_EQ(MapFile(fifo).status().code(), StatusCode::kIo);
+  EXPECT_EQ(WriteFileAtomically(fifo, {}).code(), StatusCode::kIo);
+  EXPECT_TRUE(fs::is_fifo(fifo));
 }
 
 }  // namespace

@@ -153,12 +153,16 @@ TEST(RefusedFiles, Plans) {
   ExpectSays(plan({{2, 3}, {6}}), "input z: expected shape [?,?], got [6]", kArgument);
   ExpectSays(plan({{2, 3}, {2, -3}}), "input z: expected shape [?,?]", kArgument);
   ExpectSays(plan({{2, 3}, {kWide, kWide}}), "input z", StatusCode::kLimitExceeded);
-  ExpectSays(plan({{kWide, 1}, {1, kWide}}), "sum (Binary)", StatusCode::kLimitExceeded);
+  ExpectSays(plan({{kWide, 1}, {1, kWide}}), "has more than 2^42 bytes", StatusCode::kLimitExceeded);
   const auto model = *Model::FromGraph(Small());
   Session session(model, {});
   ExpectSays(session.Run({{Tensor::Vector<double>({1, 2, 3, 4})}}).status(),
              "input x: expected float32[4], got float64[4]", kArgument);
   EXPECT_TRUE(session.Run({{Counting({4})}}).ok());
+  const Tensor four = Counting({4});
+  const runtime::TensorView view{four.element(), four.shape(), four.raw()};
+  std::vector<runtime::OutputBuffer> buffers(2);
+  ExpectSays(session.RunInto({&view, 1}, buffers, {}), "expected 1 outputs, got 2", kArgument);
 }
 
 // y = a Scan over the rows of xs and ys, both of open length, whose rows are gathered as they come:
@@ -230,9 +234,65 @@ TEST(RefusedRuns, Loops) {
   ExpectSays(session.Run({{Longs({1, 2}), Bools({1}), v}}).status(), "expected a trip count of one number", kArgument);
   ExpectSays(session.Run({{Longs({1}), Bools({1, 1}), v}}).status(), "expected a condition of one bool, got bool[2]", kArgument);
   ExpectSays(session.Run({{Longs({1}), Bools({}), v}}).status(), "expected a condition of one bool, got bool[0]", kArgument);
+  Graph any = Loops(false);
+  for (Graph* graph : {&any, &any.nodes[0].subgraphs[0]}) {
+    for (Value& value : graph->values) {
+      if (value.type.element == ElementType::kFloat32) value.type = UnrankedFloats();
+    }
+  }
+  Session deep(*Model::FromGraph(std::move(any)), {});
+  EXPECT_TRUE(deep.Run({{Longs({1}), Bools({1}), Counting(Shape(7, 1))}}).ok());
+  ExpectSays(deep.Run({{Longs({1}), Bools({1}), Counting(Shape(8, 1))}}).status(), "rank 9 is above 8",
+             StatusCode::kLimitExceeded);
   Session growing(*Model::FromGraph(Loops(true)), {});
   EXPECT_TRUE(growing.Run({{Longs({1}), Bools({1}), v}}).ok());
   ExpectSays(growing.Run({{Longs({2}), Bools({1}), v}}).status(), "iterations give slices of float32[4] and float32[8]", kArgument);
+}
+
+// Runs the tasks, and asks the session for more in the middle of each.
+struct Nosy {
+  Session* session = nullptr;
+  std::vector<Status> said;
+
+  static void Run(void* pool, size_t count, kernels::ThreadPool::Task task, void* argument) {
+    auto& nosy = *static_cast<Nosy*>(pool);
+    for (size_t i = 0; i < count; ++i) task(argument, i);
+    if (nosy.session == nullptr) return;
+    const Tensor x = Counting({1, 64, 64});
+    const Shape shape = x.shape();
+    const runtime::TensorView view{x.element(), shape, x.raw()};
+    nosy.said.push_back(nosy.session->Run({{x}}).status());
+    nosy.said.push_back(nosy.session->RunInto({&view, 1}, {}, {}));
+    nosy.said.push_back(nosy.session->Prepare({&shape, 1}).status());
+  }
+};
+
+TEST(RefusedRuns, WhileAnotherRuns) {
+  Graph graph;
+  graph.inputs = {graph.AddValue("x", FloatType({1, 64, 64}))};
+  const ValueId w = graph.AddConstant("w", Counting({64, 64}));
+  graph.outputs = {graph.AddValue("y")};
+  graph.nodes.push_back(MakeNode("product", fb::MatMulT(), {0, w}, graph.outputs));
+  ASSERT_TRUE(InferGraph(graph, false).ok());
+  Nosy nosy;
+  Session session(*Model::FromGraph(std::move(graph)),
+                  {.threads = 4, .parallel_for = &Nosy::Run, .pool = &nosy});
+  ASSERT_TRUE(session.Run({{Counting({1, 64, 64})}}).ok());
+  nosy.session = &session;
+  ASSERT_TRUE(session.Run({{Counting({1, 64, 64})}}).ok());
+  ASSERT_GE(nosy.said.size(), 3u);
+  for (const Status& status : nosy.said) EXPECT_EQ(status.code(), StatusCode::kBusy) << status.message();
+}
+
+TEST(RefusedRuns, SizesThatOnlyTheRunKnows) {
+  Graph graph;
+  graph.inputs = {graph.AddValue("x", FloatType({1})), graph.AddValue("sizes", LongType({2}))};
+  graph.outputs = {graph.AddValue("y")};
+  graph.nodes.push_back(MakeNode("expand", fb::ExpandT(), graph.inputs, graph.outputs));
+  Session session(*Model::FromGraph(std::move(graph)), {});
+  EXPECT_TRUE(session.Run({{Counting({1}), Longs({2, 3})}}).ok());
+  ExpectSays(session.Run({{Counting({1}), Longs({kWide, 2 * kWide})}}).status(),
+             "has more than 2^42 bytes", StatusCode::kLimitExceeded);
 }
 
 template <class T>
@@ -261,6 +321,14 @@ TEST(RefusedRuns, RulesOnTheirWay) {
   }
   ExpectRule(fb::RangeT(), {FloatType({}), FloatType({}), FloatType({})}, "is no range",
              {Counting({}), Counting({}), Counting({})});
+  const float five = 5;
+  ExpectRule(fb::RangeT(), {FloatType({}), FloatType({}), FloatType({})}, "is no range",
+             {Counting({}), Tensor::Of<float>({}, std::span(&five, 1)), Counting({})});
+  fb::PoolT same;
+  same.window = std::make_unique<fb::WindowT>();
+  same.window->kernel = same.window->dilations = {runtime::kMaxTensorBytes};
+  same.window->auto_pad = fb::AutoPad::SameUpper;
+  ExpectRule(std::move(same), {FloatType({1, 1, 6})}, "the window's sizes overflow", {}, kLimit);
   fb::TransposeT nine;
   nine.perm.assign(9, 0);
   ExpectRule(std::move(nine), {UnrankedFloats()}, "perm: rank 9 is above 8", {}, kLimit);
