@@ -353,6 +353,16 @@ TEST(RefusedRuns, RulesOnTheirWay) {
              "the window's sizes overflow", {}, kLimit);
 }
 
+TEST(RefusedRuns, PadsOfTooManyPieces) {
+  const auto wrapped = [](int64_t pad) {
+    fb::PadT fields;
+    fields.mode = fb::PadMode::Wrap;
+    return tests::Text(tests::Evaluate(std::move(fields), {Counting({1, 1}), Longs({pad, pad, pad, pad})}));
+  };
+  EXPECT_EQ(wrapped(1), "float32[3,3] 0 0 0 0 0 0 0 0 0");
+  EXPECT_EQ(wrapped(300), "6: pads: too many repetitions of x");
+}
+
 TEST(RefusedRuns, KernelsForWhatIsNotThere) {
   const Type x = FloatType({1, 1, 4, 4});
   fb::ResizeT crops;
