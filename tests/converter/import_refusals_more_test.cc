@@ -207,7 +207,7 @@ TEST(ImportRefusals, Sequences) {
     builder.Input("n", dims, type).Node("SequenceLength", {"y"}, {"z"});
     return builder.Output("z", TensorProto::INT64);
   };
-  const std::string parts = "the number of its parts is not known before the run";
+  const std::string parts = "the number of its parts is known only at run time";
   EXPECT_TRUE(split({2}, TensorProto::INT64).Import().ok());
   ExpectSays(split({-1}, TensorProto::INT64), parts, kUnsupported);
   ExpectSays(split({1, 2}, TensorProto::INT64), parts, kUnsupported);
