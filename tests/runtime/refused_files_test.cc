@@ -269,17 +269,17 @@ struct Nosy {
 
 TEST(RefusedRuns, WhileAnotherRuns) {
   Graph graph;
-  graph.inputs = {graph.AddValue("x", FloatType({1, 64, 64}))};
-  const ValueId w = graph.AddConstant("w", Counting({64, 64}));
+  graph.inputs = {graph.AddValue("x", FloatType({1, 256, 256}))};
+  const ValueId w = graph.AddConstant("w", Counting({256, 256}));
   graph.outputs = {graph.AddValue("y")};
   graph.nodes.push_back(MakeNode("product", fb::MatMulT(), {0, w}, graph.outputs));
   ASSERT_TRUE(InferGraph(graph, false).ok());
   Nosy nosy;
   Session session(*Model::FromGraph(std::move(graph)),
                   {.threads = 4, .parallel_for = &Nosy::Run, .pool = &nosy});
-  ASSERT_TRUE(session.Run({{Counting({1, 64, 64})}}).ok());
+  ASSERT_TRUE(session.Run({{Counting({1, 256, 256})}}).ok());
   nosy.session = &session;
-  ASSERT_TRUE(session.Run({{Counting({1, 64, 64})}}).ok());
+  ASSERT_TRUE(session.Run({{Counting({1, 256, 256})}}).ok());
   ASSERT_GE(nosy.said.size(), 3u);
   for (const Status& status : nosy.said) EXPECT_EQ(status.code(), StatusCode::kBusy) << status.message();
 }
