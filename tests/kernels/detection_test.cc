@@ -117,7 +117,9 @@ TEST(GridSample, PlacesThatAreNoNumbersLieOutside) {
     const auto y = As<float>(RunEveryWay(*GridSampleCandidates()[0].make(p),
                                          Buffers().In(x).In(grid).Out<float>(4))[0]);
     for (const float value : y) EXPECT_TRUE(value >= 0 && value <= 4) << value;
-    if (padding == GridPadding::kZeros) EXPECT_EQ(y, (std::vector<float>{0, 0, 0, 0}));
+    if (padding == GridPadding::kZeros) {
+      EXPECT_EQ(y, (std::vector<float>{0, 0, 0, 0}));
+    }
   }
 }
 
