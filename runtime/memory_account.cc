@@ -36,14 +36,18 @@ void MemoryAccount::CountRead(size_t bytes) {
 
 std::shared_ptr<const void> MemoryAccount::Charge(size_t bytes) {
   struct Entry {
+    explicit Entry(std::shared_ptr<Books> b) : books(std::move(b)) {}
+    Entry(const Entry&) = delete;
+    Entry& operator=(const Entry&) = delete;
+
     std::shared_ptr<Books> books;
-    int64_t bytes;
+    int64_t bytes = 0;
     ~Entry() { books->used -= bytes; }
   };
   const auto taken = static_cast<int64_t>(bytes);
   const int64_t wanted = (Checked(books_->used) + taken).value_or(INT64_MAX);
   if (wanted > books_->limit) throw OverMemoryLimit(wanted, books_->limit);
-  auto entry = std::make_shared<Entry>(books_, 0);
+  auto entry = std::make_shared<Entry>(books_);
   books_->used += taken;
   entry->bytes = taken;
   return entry;
