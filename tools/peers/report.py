@@ -2,6 +2,7 @@
 
 import statistics
 
+from peers import layers
 from peers.summary import ACCURATE, PEAK_GOALS, WRONG, Summary, geometric_mean
 
 
@@ -65,6 +66,11 @@ def goals_table(summary):
         rows.append(["process start to end of `pleat run`", "≤ 1.5 × one inference + 15 ms",
                      f"{len(starts) - len(late)} of {len(starts)}; most: "
                      f"{100 * starts[worst]:.0f} % of that ({worst})", verdict(not late)])
+    if "resnet50" in summary.loads:
+        times = summary.loads["resnet50"]
+        rows.append(["load of a converted resnet50, its checksums included", "≤ 5 ms",
+                     f"{statistics.median(times):.1f} ms ({min(times):.1f}–{max(times):.1f})",
+                     verdict(statistics.median(times) <= 5)])
     memory = []
     for network in summary.networks:
         ours, theirs = summary.get(network, 1, "pleat"), summary.get(network, 1, "onnxruntime")
@@ -119,6 +125,14 @@ def times_table(summary, threads):
     return table(header, rows)
 
 
+def layers_table(summary):
+    rows = [row for network in summary.networks
+            if network in summary.layers and summary.misses(network)
+            for row in layers.rows_of(network, summary.layers[network])]
+    return table(["network; layers, the latest of them", "layers", "ms", "% of the peak", "ms late",
+                  "what they are"], rows) if rows else ""
+
+
 def errors_table(summary):
     rows = []
     for network in summary.networks:
@@ -135,14 +149,14 @@ def start_table(summary):
     rows = []
     for network in summary.networks:
         times = summary.starts.get(network)
-        row = [network, f"{statistics.median(times):.0f} ({min(times):.0f}–{max(times):.0f})"
-               if times else "–"]
+        row = [network, f"{statistics.median(times):.0f} ({min(times):.0f}–{max(times):.0f}), "
+                        f"{number(statistics.median(summary.loads[network]))}" if times else "–"]
         for name in summary.runtimes:
             cell = summary.get(network, summary.threads[0], name)
             row.append("–" if not cell else f"{number(cell.load_ms)} / {number(cell.first_ms)} / "
                                             f"{cell.peak_bytes / 2**20:.0f}")
         rows.append(row)
-    return table(["network", "`pleat run`, whole process"] + summary.runtimes, rows)
+    return table(["network", "`pleat run`, of it reading"] + summary.runtimes, rows)
 
 
 def text_of(results, picture):
@@ -172,14 +186,22 @@ Peak: {peaks}. {len(turns)} rounds, interleaved. Batch 1.{results.get("note", ""
                      "multiplications. Lead: the best runtime's time over Pleat's in the same "
                      "round.\n\n")
         parts.append(times_table(summary, threads))
+    late = layers_table(summary)
+    if late:
+        parts.append("\n## What is behind\n\nOf networks that miss their part of the peak or are "
+                     "not ahead: one run of `pleat bench --profile` on one thread, its steps by "
+                     "kind, with the peak of that run. Late: what they take beyond the network's "
+                     "goal (100 % of the peak where it has none); kinds that are less than 2 % of "
+                     "the time late are left out.\n\n" + late)
     parts.append("\n## Error\n\nThe largest error of any output over its max|y|, against the "
                  f"original network in double precision. Above {WRONG:g} an answer is wrong, and "
                  "its time no rival.\n\n" + errors_table(summary))
     parts.append("\n## Start and memory\n\nLoad ms / first run ms / peak memory MiB, one thread. "
                  "ONNX Runtime and OpenVINO load the ONNX file, the others their own, made before; "
                  "Pleat's load includes planning. `pleat run`: ms from the start of the process to "
-                 "its end. Memory: what loading and running add to the process, the library itself "
-                 "included.\n\n" + start_table(summary))
+                 "its end, and how many of them read and check the file. Memory: what loading and "
+                 "running add to the process, the library itself included.\n\n" +
+                 start_table(summary))
     if summary.failures or results["missing"]:
         parts.append("\n## Not measured\n\n")
         parts += [f"- {network} on {runtime}: {reason}\n"

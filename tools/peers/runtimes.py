@@ -4,8 +4,8 @@ with the settings they come with, on the number of threads asked for."""
 
 import importlib.metadata
 import pathlib
+import re
 import subprocess
-import sys
 import zlib
 
 import numpy
@@ -16,7 +16,7 @@ class Runtime:
     converts = ()   # packages that conversion needs besides
 
     def __init__(self, options):
-        self.options = options  # the command line's: .pleat, .library
+        self.options = options  # the command line's: .pleat, .library, .onnx2tf
 
     def version(self):
         return " + ".join(f"{name} {importlib.metadata.version(name)}"
@@ -205,15 +205,20 @@ class Mnn(Runtime):
 
 class LiteRt(Runtime):
     package = "ai-edge-litert"
-    converts = ("onnx2tf",)
+
+    def version(self):
+        python = self.options.onnx2tf.with_name("python")
+        code = "import importlib.metadata as m; print(m.version('onnx2tf'))"
+        converter = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
+        return f"{super().version()} + onnx2tf {converter.stdout.strip()}"
 
     def convert(self, network, folder):
         shapes = [f"{name}:{','.join(map(str, shape))}" for name, shape in network.shapes().items()]
-        program = pathlib.Path(sys.executable).with_name("onnx2tf")
-        command = [program, "-i", network.onnx, "-o", folder, "-ois", *shapes, "-n"]
+        command = [self.options.onnx2tf, "-i", network.onnx, "-o", folder, "-ois", *shapes, "-n"]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0 or not (folder / "model_float32.tflite").exists():
-            raise RuntimeError("onnx2tf: " + (done.stderr + done.stdout).strip()[-200:])
+            text = re.sub(r"\x1b\[[0-9;]*m", "", done.stderr + done.stdout)
+            raise RuntimeError("onnx2tf: " + text.strip()[-200:])
 
     def load(self, network, folder, threads):
         from ai_edge_litert.interpreter import Interpreter

@@ -59,7 +59,8 @@ class Summary:
     def __init__(self, results):
         self.runtimes = list(results["runtimes"])
         self.peers = [name for name in self.runtimes if not is_ours(name)]
-        samples, peaks, self.starts, self.failures = {}, {}, {}, {}
+        samples, peaks, self.starts, self.layers, self.failures = {}, {}, {}, {}, {}
+        self.loads = {}
         for key, reason in results["conversions"].items():
             if reason:
                 self.failures[tuple(key.split("/"))] = reason
@@ -69,6 +70,9 @@ class Summary:
                 peaks.setdefault(int(threads), []).append(result["peak_gflops"])
             elif runtime == "start":
                 self.starts.setdefault(network, []).append(result["process_ms"])
+                self.loads.setdefault(network, []).append(result["load_ms"])
+            elif runtime == "layers":
+                self.layers[network] = result
             elif "failed" in result:
                 self.failures[network, runtime] = result["failed"]
             else:
@@ -101,6 +105,13 @@ class Summary:
         """In per cent; over 100 where fewer multiplications do the same (Winograd)."""
         peak = statistics.median(self.peaks[threads])
         return 100 * 2e-6 * self.multiply_adds(network) / cell.ms / peak
+
+    def misses(self, network):
+        """Whether it misses its part of the peak, or is not ahead of every other runtime."""
+        ours, goal = self.get(network, 1, "pleat"), PEAK_GOALS.get(network)
+        leads = [self.lead(network, threads) for threads in self.threads]
+        return bool(ours and goal and self.peak_part(network, 1, ours) < goal
+                    or any(lead and lead[1] <= 1 for lead in leads))
 
     def rivals(self, network, threads, accurate=False):
         cells = {name: self.get(network, threads, name) for name in self.peers}
