@@ -217,8 +217,9 @@ class LiteRt(Runtime):
         command = [self.options.onnx2tf, "-i", network.onnx, "-o", folder, "-ois", *shapes, "-n"]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0 or not (folder / "model_float32.tflite").exists():
-            text = re.sub(r"\x1b\[[0-9;]*m", "", done.stderr + done.stdout)
-            raise RuntimeError("onnx2tf: " + text.strip()[-200:])
+            text = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr).strip()
+            errors = re.findall(r"^\w*(?:Error|Exception): .*(?:\n+.+)?", text, re.MULTILINE)
+            raise RuntimeError("onnx2tf: " + " ".join((errors or [text[-250:]])[-1].split())[:250])
 
     def load(self, network, folder, threads):
         from ai_edge_litert.interpreter import Interpreter
