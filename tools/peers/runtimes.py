@@ -6,6 +6,7 @@ import importlib.metadata
 import pathlib
 import re
 import subprocess
+import time
 import zlib
 
 import numpy
@@ -215,9 +216,18 @@ class LiteRt(Runtime):
     def convert(self, network, folder):
         shapes = [f"{name}:{','.join(map(str, shape))}" for name, shape in network.shapes().items()]
         command = [self.options.onnx2tf, "-i", network.onnx, "-o", folder, "-ois", *shapes, "-n"]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode != 0 or not (folder / "model_float32.tflite").exists():
-            text = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr).strip()
+        target, log = folder / "model_float32.tflite", folder / "onnx2tf.log"
+        target.unlink(missing_ok=True)
+        with log.open("w", encoding="utf-8") as output:
+            process = subprocess.Popen(command, stdout=output, stderr=output)
+        # The float32 file is its first; what it makes of others takes as long again.
+        size = None
+        while process.poll() is None and (size is None or size != target.stat().st_size):
+            size = target.stat().st_size if target.exists() else None
+            time.sleep(1)
+        process.kill()
+        if not target.exists():
+            text = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text(encoding="utf-8")).strip()
             errors = re.findall(r"^\w*(?:Error|Exception): .*(?:\n+.+)?", text, re.MULTILINE)
             raise RuntimeError("onnx2tf: " + " ".join((errors or [text[-250:]])[-1].split())[:250])
 
