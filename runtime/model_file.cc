@@ -1,7 +1,5 @@
 #include "runtime/model_file.h"
 
-#include <xxhash.h>
-
 #include <algorithm>
 #include <cstring>
 
@@ -30,8 +28,6 @@ struct Header {
 };
 static_assert(sizeof(Header) == 72);
 constexpr size_t kHashedHeaderBytes = 64;
-
-uint64_t Hash(std::span<const std::byte> bytes) { return HashBytes(bytes); }
 
 size_t Padded(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
@@ -114,11 +110,11 @@ std::string SerializeGraph(const Graph& graph) {
                 .graph_bytes = builder.GetSize(),
                 .weights_offset = weights_offset,
                 .weights_bytes = weight_bytes,
-                .graph_hash = Hash(all.subspan(kGraphOffset, builder.GetSize())),
-                .weights_hash = Hash(all.subspan(weights_offset)),
+                .graph_hash = HashBytes(all.subspan(kGraphOffset, builder.GetSize())),
+                .weights_hash = HashBytes(all.subspan(weights_offset)),
                 .header_hash = 0};
   std::memcpy(header.magic, kMagic, sizeof(kMagic));
-  header.header_hash = Hash(std::as_bytes(std::span(&header, 1)).first(kHashedHeaderBytes));
+  header.header_hash = HashBytes(std::as_bytes(std::span(&header, 1)).first(kHashedHeaderBytes));
   std::memcpy(bytes.data(), &header, sizeof(header));
   return bytes;
 }
@@ -130,7 +126,7 @@ Result<Header> ReadHeader(std::span<const std::byte> bytes) {
   if (bytes.size() < kGraphOffset) return InvalidModel("the file is cut off in its header");
   Header header;
   std::memcpy(&header, bytes.data(), sizeof(header));
-  if (header.header_hash != Hash(bytes.first(kHashedHeaderBytes))) {
+  if (header.header_hash != HashBytes(bytes.first(kHashedHeaderBytes))) {
     return InvalidModel("the header's checksum does not match: the file is damaged");
   }
   if (header.version != kFormatVersion) {
@@ -148,7 +144,7 @@ Result<Header> ReadHeader(std::span<const std::byte> bytes) {
     return InvalidModel("the file has " + std::to_string(bytes.size()) +
                         " bytes, which its header does not describe: cut off or extended");
   }
-  if (header.graph_hash != Hash(*graph)) {
+  if (header.graph_hash != HashBytes(*graph)) {
     return InvalidModel("the graph's checksum does not match: the file is damaged");
   }
   const size_t graph_end_bytes = static_cast<size_t>(*graph_end.get());
@@ -235,7 +231,7 @@ Result<Graph> ParseGraph(std::span<const std::byte> bytes, std::shared_ptr<const
   const auto graph_bytes = bytes.subspan(header.graph_offset, header.graph_bytes);
   const auto weights = bytes.subspan(header.weights_offset);
   if (options.verify_weights) MapPages(weights);
-  if (options.verify_weights && header.weights_hash != Hash(weights)) {
+  if (options.verify_weights && header.weights_hash != HashBytes(weights)) {
     return InvalidModel("the weights' checksum does not match: the file is damaged");
   }
   if (graph_bytes.size() >= FLATBUFFERS_MAX_BUFFER_SIZE) {
@@ -256,10 +252,6 @@ Result<Graph> ParseGraph(std::span<const std::byte> bytes, std::shared_ptr<const
   PLEAT_RETURN_IF_ERROR(CheckGraph(graph));
   PLEAT_RETURN_IF_ERROR(InferGraph(graph, /*evaluate=*/false));
   return graph;
-}
-
-uint64_t HashBytes(std::span<const std::byte> bytes) {
-  return XXH3_64bits(bytes.data(), bytes.size());
 }
 
 }  // namespace pleat::runtime

@@ -4,10 +4,12 @@
 
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include <filesystem>
 #include <fstream>
 
+#include "kernels/instruction_set.h"
 #include "tests/support/random.h"
 
 namespace pleat::runtime {
@@ -126,6 +128,22 @@ TEST_F(WriteFile, MapsRegularFilesOnly) {
   EXPECT_EQ(MapFile(fifo).status().code(), StatusCode::kIo);
   EXPECT_EQ(WriteFileAtomically(fifo, {}).code(), StatusCode::kIo);
   EXPECT_TRUE(fs::is_fifo(fifo));
+}
+
+// By every instruction set, around what ends a stripe, a block and the short ones.
+TEST(ModelFile, HashIsXxh3) {
+  tests::Random random(8);
+  std::vector<std::byte> bytes(70'000);
+  for (std::byte& byte : bytes) byte = static_cast<std::byte>(random.Below(256));
+  for (const std::string& set : kernels::InstructionSets()) {
+    kernels::UseInstructionSet(set);
+    for (const size_t size : {0u, 1u, 241u, 65535u, 65536u, 65537u, 65599u, 65600u, 65601u, 66500u,
+                              66559u, 66560u, 66561u, 69000u}) {
+      const auto part = std::span(bytes).subspan(size % 7, size);
+      EXPECT_EQ(HashBytes(part), XXH3_64bits(part.data(), size)) << set << " " << size;
+    }
+  }
+  kernels::UseInstructionSet(kernels::InstructionSets().front());
 }
 
 }  // namespace

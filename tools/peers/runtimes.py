@@ -4,8 +4,9 @@ with the settings they come with, on the number of threads asked for."""
 
 import importlib.metadata
 import pathlib
+import re
 import subprocess
-import sys
+import time
 import zlib
 
 import numpy
@@ -16,7 +17,7 @@ class Runtime:
     converts = ()   # packages that conversion needs besides
 
     def __init__(self, options):
-        self.options = options  # the command line's: .pleat, .library
+        self.options = options  # the command line's: .pleat, .library, .onnx2tf
 
     def version(self):
         return " + ".join(f"{name} {importlib.metadata.version(name)}"
@@ -205,15 +206,30 @@ class Mnn(Runtime):
 
 class LiteRt(Runtime):
     package = "ai-edge-litert"
-    converts = ("onnx2tf",)
+
+    def version(self):
+        python = self.options.onnx2tf.with_name("python")
+        code = "import importlib.metadata as m; print(m.version('onnx2tf'))"
+        converter = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
+        return f"{super().version()} + onnx2tf {converter.stdout.strip()}"
 
     def convert(self, network, folder):
         shapes = [f"{name}:{','.join(map(str, shape))}" for name, shape in network.shapes().items()]
-        program = pathlib.Path(sys.executable).with_name("onnx2tf")
-        command = [program, "-i", network.onnx, "-o", folder, "-ois", *shapes, "-n"]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode != 0 or not (folder / "model_float32.tflite").exists():
-            raise RuntimeError("onnx2tf: " + (done.stderr + done.stdout).strip()[-200:])
+        command = [self.options.onnx2tf, "-i", network.onnx, "-o", folder, "-ois", *shapes, "-n"]
+        target, log = folder / "model_float32.tflite", folder / "onnx2tf.log"
+        target.unlink(missing_ok=True)
+        with log.open("w", encoding="utf-8") as output:
+            process = subprocess.Popen(command, stdout=output, stderr=output)
+        # The float32 file is its first; what it makes of others takes as long again.
+        size = None
+        while process.poll() is None and (size is None or size != target.stat().st_size):
+            size = target.stat().st_size if target.exists() else None
+            time.sleep(1)
+        process.kill()
+        if not target.exists():
+            text = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text(encoding="utf-8")).strip()
+            errors = re.findall(r"^\w*(?:Error|Exception): .*(?:\n+.+)?", text, re.MULTILINE)
+            raise RuntimeError("onnx2tf: " + " ".join((errors or [text[-250:]])[-1].split())[:250])
 
     def load(self, network, folder, threads):
         from ai_edge_litert.interpreter import Interpreter

@@ -13,6 +13,12 @@ PEAK_GOALS = {
     "googlenet": 145, "inception_v3": 125, "densenet121": 106, "squeezenet1_1": 112,
     "convnext_tiny": 88, "mnasnet1_0": 80, "mobilenet_v2": 78, "regnet_y_400mf": 76,
     "shufflenet_v2_x1_0": 74, "mobilenet_v3_large": 70, "efficientnet_b0": 62}
+# What the best runtime reached where and when they were set: AVX2, a peak of 102 GFLOP/s.
+BEST_THEN = {
+    "resnet18": 146, "resnet50": 104, "vgg16_bn": 220, "unet": 203, "yolov3_tiny": 156,
+    "googlenet": 130, "inception_v3": 114, "densenet121": 98, "squeezenet1_1": 101,
+    "convnext_tiny": 80, "mnasnet1_0": 73, "mobilenet_v2": 67, "regnet_y_400mf": 67,
+    "shufflenet_v2_x1_0": 65, "mobilenet_v3_large": 61, "efficientnet_b0": 49}
 
 
 @dataclasses.dataclass
@@ -59,7 +65,8 @@ class Summary:
     def __init__(self, results):
         self.runtimes = list(results["runtimes"])
         self.peers = [name for name in self.runtimes if not is_ours(name)]
-        samples, peaks, self.starts, self.failures = {}, {}, {}, {}
+        samples, peaks, self.starts, self.layers, self.failures = {}, {}, {}, {}, {}
+        self.loads = {}
         for key, reason in results["conversions"].items():
             if reason:
                 self.failures[tuple(key.split("/"))] = reason
@@ -69,6 +76,9 @@ class Summary:
                 peaks.setdefault(int(threads), []).append(result["peak_gflops"])
             elif runtime == "start":
                 self.starts.setdefault(network, []).append(result["process_ms"])
+                self.loads.setdefault(network, []).append(result["load_ms"])
+            elif runtime == "layers":
+                self.layers[network] = result
             elif "failed" in result:
                 self.failures[network, runtime] = result["failed"]
             else:
@@ -101,6 +111,17 @@ class Summary:
         """In per cent; over 100 where fewer multiplications do the same (Winograd)."""
         peak = statistics.median(self.peaks[threads])
         return 100 * 2e-6 * self.multiply_adds(network) / cell.ms / peak
+
+    def misses(self, network):
+        """Whether it misses its part of the peak, or is not ahead of every other runtime."""
+        leads = [self.lead(network, threads) for threads in self.threads]
+        return (self.reaches_peak_goal(network) is False or
+                any(lead and lead[1] <= 1 for lead in leads))
+
+    def reaches_peak_goal(self, network):
+        """None where there is no goal or no measurement."""
+        ours, goal = self.get(network, 1, "pleat"), PEAK_GOALS.get(network)
+        return self.peak_part(network, 1, ours) >= goal if ours and goal else None
 
     def rivals(self, network, threads, accurate=False):
         cells = {name: self.get(network, threads, name) for name in self.peers}

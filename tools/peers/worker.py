@@ -96,6 +96,7 @@ def main():
     parser.add_argument("--min-time", type=float, default=0.3)
     parser.add_argument("--pleat")
     parser.add_argument("--library")
+    parser.add_argument("--onnx2tf", type=pathlib.Path)
     arguments = parser.parse_args()
     line = os.dup(1)
     os.dup2(2, 1)  # what libraries print is not the result
