@@ -53,7 +53,11 @@ class ImportContext {
   int Axis(int64_t axis, int rank);
 
   int output_count() const { return node_.output_size(); }
+  // Whether an output has a name; whether anything reads it.
   bool wants(int output) const { return output < output_count() && !node_.output(output).empty(); }
+  bool is_read(int output) const {
+    return wants(output) && scope_.read.contains(node_.output(output));
+  }
 
   // Attributes; one of another type fails, one left out has the default.
   bool Has(std::string_view attribute);

@@ -247,6 +247,10 @@ Status Importer::ImportNodes(onnx::GraphProto& graph, Scope& scope) {
   PLEAT_ASSIGN_OR_RETURN(
       const std::vector<int> order,
       NodesInOrder(graph, [&](const std::string& name) { return Knows(scope.outer, name); }));
+  for (const auto& output : graph.output()) scope.read.insert(output.name());
+  for (const int index : order) {
+    for (std::string& name : NamesRead(graph.node(index))) scope.read.insert(std::move(name));
+  }
   for (const int index : order) {
     onnx::NodeProto& node = *graph.mutable_node(index);
     const Status status = ImportNode(node, scope);
@@ -321,6 +325,7 @@ Status Importer::ImportOperator(const OperatorImport& entry, onnx::NodeProto& no
     if (!context.wants(i)) continue;
     const ValueId id = context.results()[Index(i)];
     if (id == kNoValue) {
+      if (!context.is_read(i)) continue;
       return Unsupported("its output " + std::to_string(i) + " is not supported");
     }
     builder_->SetNarrow(id, narrow);

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "converter/convert.h"
@@ -28,6 +29,7 @@ struct Scope {
   int depth = 0;      // of calls to model-local functions
   std::unordered_map<std::string, runtime::ValueId> values;
   std::unordered_map<std::string, onnx::TensorProto*> initializers;  // not read so far
+  std::unordered_set<std::string> read;  // by nodes, subgraphs or as outputs
 };
 
 // A subgraph, and the values outside that its inputs behind its own stand for.

@@ -59,7 +59,7 @@ Status ImportLayerNormalization(ImportContext& context) {
 
   const runtime::Type x = context.input_type(0);
   const runtime::Type scale = context.input_type(1);
-  const bool plain = scale.Known() && x.ranked && !context.wants(1) && !context.wants(2) &&
+  const bool plain = scale.Known() && x.ranked && !context.is_read(1) && !context.is_read(2) &&
                      scale.rank() == static_cast<int>(axes.size());
   if (plain) {
     fb::LayerNormT fields;
