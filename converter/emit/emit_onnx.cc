@@ -8,9 +8,11 @@
 #include "converter/emit/fates.h"
 #include "converter/emit/onnx_edit.h"
 #include "converter/emit/shift_map.h"
+#include "converter/emit/whole.h"
 #include "converter/import/tensor_proto.h"
 #include "converter/import/text.h"
 #include "converter/onnx_reader.h"
+#include "converter/within_memory.h"
 
 namespace pleat::converter {
 namespace {
@@ -447,7 +449,16 @@ Result<std::string> Write(std::span<const std::byte> bytes, const ConvertOptions
   };
   const std::string text = marked.SerializeAsString();
   marked.Clear();
-  PLEAT_ASSIGN_OR_RETURN(const Graph graph, ConvertOnnx(std::as_bytes(std::span(text)), staged));
+  const auto fold = [&]() -> Result<Graph> {
+    PLEAT_ASSIGN_OR_RETURN(Graph graph, ImportOnnx(std::as_bytes(std::span(text)), staged));
+    KeepWhole(graph, [&](const std::string& mark) {
+      const int index = IndexOf(mark);
+      return index < 0 ? "" : model->graph().node(index).op_type();
+    });
+    PLEAT_RETURN_IF_ERROR(RunPasses(graph, staged));
+    return graph;
+  };
+  PLEAT_ASSIGN_OR_RETURN(const Graph graph, WithinMemory(options.limits, fold));
   if (options.fold) PLEAT_RETURN_IF_ERROR(Emitter(*model, graph, fates).Run());
   if (!options.input_shapes.empty()) StateShapes(graph, *model->mutable_graph());
   PLEAT_RETURN_IF_ERROR(TakeExternalDataIn(options.folder, *model->mutable_graph()));

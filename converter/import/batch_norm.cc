@@ -83,10 +83,16 @@ ValueId Composed(ImportContext& context, float epsilon, bool per_channel) {
   return EmitBinary(context, fb::BinaryKind::Add, scaled, shift);
 }
 
+// Old exporters name them in training; what they are differs from runtime to runtime.
+Status RefuseSaved(ImportContext& context) {
+  if (!context.is_read(3) && !context.is_read(4)) return Status::Ok();
+  return context.Unsupported(
+      "its outputs saved_mean and saved_var are read, which serve training alone; export the "
+      "network for inference, in PyTorch after model.eval()");
+}
+
 Status ImportTraining(ImportContext& context, float epsilon, float momentum) {
-  if (context.wants(3) || context.wants(4)) {
-    return context.Unsupported("the outputs saved_mean and saved_var");
-  }
+  PLEAT_RETURN_IF_ERROR(RefuseSaved(context));
   Channels(context, context.input_type(0));
   fb::BatchNormTrainingT fields;
   fields.epsilon = epsilon;
@@ -100,15 +106,14 @@ Status ImportTraining(ImportContext& context, float epsilon, float momentum) {
 }
 
 // What training would have moved on stays as it is stored.
-void ReturnStored(ImportContext& context) {
-  if (context.wants(3) || context.wants(4)) {
-    context.Unsupported("the outputs saved_mean and saved_var");
-  }
+Status ReturnStored(ImportContext& context) {
+  PLEAT_RETURN_IF_ERROR(RefuseSaved(context));
   for (int i : {1, 2}) {
     if (context.wants(i)) {
       context.Return(i, context.Emit(fb::IdentityT{}, {context.input(i + 2)}));
     }
   }
+  return context.status();
 }
 
 // `spatial` = 0: the parameters have a number for every place of a sample.
@@ -128,7 +133,7 @@ Status ImportBatchNormalization(ImportContext& context) {
     if (context.options().training != TrainingMode::kFreeze) {
       return ImportTraining(context, epsilon, momentum);
     }
-    ReturnStored(context);
+    PLEAT_RETURN_IF_ERROR(ReturnStored(context));
   } else {
     for (int i = 1; i < context.output_count(); ++i) {
       if (context.wants(i)) return context.Invalid("only training has more than one output");

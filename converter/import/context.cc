@@ -35,10 +35,11 @@ std::span<const ValueId> ImportContext::Sequence(int i) {
   return {};
 }
 
-Status ImportContext::DoneWithSequence(std::vector<ValueId> values) {
-  if (!ok()) return status_;
+ValueId ImportContext::MakeSequence(std::vector<ValueId> values) {
+  if (!ok()) return kNoValue;
   const Result<ValueId> sequence = importer_.sequences().Add(std::move(values));
-  return sequence.ok() ? Done(*sequence) : Fail(sequence.status());
+  if (!sequence.ok()) Fail(sequence.status());
+  return sequence.ok() ? *sequence : kNoValue;
 }
 
 int ImportContext::Rank(int i) {
@@ -184,9 +185,10 @@ ValueId ImportContext::CastTo(ElementType element, ValueId id) {
   return Emit(std::move(fields), {id});
 }
 
-std::vector<ValueId> ImportContext::Inline(onnx::GraphProto& graph) {
+std::vector<ValueId> ImportContext::Inline(onnx::GraphProto& graph,
+                                           std::span<const ValueId> inputs) {
   if (!ok()) return {};
-  Result<std::vector<ValueId>> outputs = importer_.Inline(graph, scope_);
+  Result<std::vector<ValueId>> outputs = importer_.Inline(graph, scope_, inputs);
   if (outputs.ok()) return std::move(outputs).value();
   Fail(outputs.status());
   return {};

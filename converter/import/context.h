@@ -35,6 +35,7 @@ class ImportContext {
   const std::vector<runtime::ValueId>& inputs() const { return inputs_; }
   // The values in an input that is a sequence; fails (and returns none) where it is a tensor.
   std::span<const runtime::ValueId> Sequence(int i);
+  runtime::ValueId MakeSequence(std::vector<runtime::ValueId> values);
   runtime::Type type(runtime::ValueId id) const { return importer_.builder().type(id); }
   runtime::Type input_type(int i) const { return type(input(i)); }
   // The numbers of a value if they are known, else an empty Tensor.
@@ -53,7 +54,11 @@ class ImportContext {
   int Axis(int64_t axis, int rank);
 
   int output_count() const { return node_.output_size(); }
+  // Whether an output has a name; whether anything reads it.
   bool wants(int output) const { return output < output_count() && !node_.output(output).empty(); }
+  bool is_read(int output) const {
+    return wants(output) && scope_.read.contains(node_.output(output));
+  }
 
   // Attributes; one of another type fails, one left out has the default.
   bool Has(std::string_view attribute);
@@ -89,8 +94,9 @@ class ImportContext {
   runtime::ValueId Scalar(double value, runtime::ElementType type);
   // The value converted to an element type, itself when it has it.
   runtime::ValueId CastTo(runtime::ElementType type, runtime::ValueId id);
-  // A subgraph's nodes in place of this one; its outputs.
-  std::vector<runtime::ValueId> Inline(onnx::GraphProto& graph);
+  // A subgraph's nodes on these inputs, in place of this one; its outputs.
+  std::vector<runtime::ValueId> Inline(onnx::GraphProto& graph,
+                                       std::span<const runtime::ValueId> inputs);
   // A subgraph on inputs of these types, to be run by a node; see Importer.
   runtime::Result<Subgraph> ImportSubgraph(const onnx::GraphProto& graph,
                                            std::span<const runtime::Type> inputs) {
@@ -120,7 +126,9 @@ class ImportContext {
     return status_;
   }
 
-  runtime::Status DoneWithSequence(std::vector<runtime::ValueId> values);
+  runtime::Status DoneWithSequence(std::vector<runtime::ValueId> values) {
+    return Done(MakeSequence(std::move(values)));
+  }
 
   const runtime::Status& status() const { return status_; }
   bool ok() const { return status_.ok(); }

@@ -1,6 +1,8 @@
 // If, Loop, Scan: their subgraphs become subgraphs of the node, with what they capture as inputs.
+// Where sequences of tensors go through them, which no run knows, their nodes are written out.
 #include <algorithm>
 
+#include "converter/import/emit.h"
 #include "converter/import/imports.h"
 
 namespace pleat::converter {
@@ -42,7 +44,8 @@ void CaptureAll(Subgraph* branch, const std::vector<ValueId>& captured,
 }
 
 Status InlineBranch(ImportContext& context, onnx::GraphProto& taken) {
-  const std::vector<ValueId> outputs = context.Inline(taken);
+  if (taken.input_size() > 0) return context.Invalid("a branch has inputs of its own");
+  const std::vector<ValueId> outputs = context.Inline(taken, {});
   if (!context.ok()) return context.status();
   if (static_cast<int>(outputs.size()) != context.output_count()) {
     return context.Invalid("a branch has " + std::to_string(outputs.size()) +
@@ -85,6 +88,85 @@ Result<Subgraph> ImportBody(ImportContext& context, const onnx::GraphProto& body
 Type OneOf(ElementType element, const onnx::ValueInfoProto& declared) {
   const bool vector = declared.type().tensor_type().shape().dim_size() == 1;
   return {element, true, vector ? runtime::Shape{1} : runtime::Shape{}};
+}
+
+// The nodes of a body on these inputs, behind those of the rounds before.
+std::vector<ValueId> WriteOut(ImportContext& context, const onnx::GraphProto& body,
+                              std::span<const ValueId> inputs) {
+  onnx::GraphProto round = body;
+  return context.Inline(round, inputs);
+}
+
+// Fails for more rounds than can be written out.
+bool FewRounds(ImportContext& context, const onnx::GraphProto& body, size_t rounds) {
+  constexpr size_t kMaxRounds = 10'000, kMaxBytes = size_t{1} << 31;
+  if (rounds <= kMaxRounds && rounds * body.ByteSizeLong() <= kMaxBytes) return true;
+  context.Fail(runtime::LimitExceeded("its body would be written out " + std::to_string(rounds) +
+                                      " times"));
+  return false;
+}
+
+// Whether a value is known, and is the one bool `true`.
+bool IsTrue(ImportContext& context, ValueId id) {
+  const Tensor known = TensorSequences::IsSequence(id) ? Tensor() : context.constant(id);
+  if (known.element() != ElementType::kBool || known.count() != 1) {
+    context.Unsupported("it carries a sequence of tensors and whether it goes on is known only at "
+                        "run time; make its number of rounds and its condition constants");
+    return false;
+  }
+  return known.data<bool>()[0];
+}
+
+ValueId Stacked(ImportContext& context, std::vector<ValueId> rounds) {
+  for (ValueId& round : rounds) {
+    if (TensorSequences::IsSequence(round)) {
+      context.Unsupported("it gathers sequences of tensors");
+      return runtime::kNoValue;
+    }
+    fb::UnsqueezeT fields;
+    fields.axes = {0};
+    round = context.Emit(std::move(fields), {round});
+  }
+  return rounds.empty() ? runtime::kNoValue : EmitConcat(context, 0, std::move(rounds));
+}
+
+// `state`: what is carried. Its values may be sequences.
+Status WriteOutLoop(ImportContext& context, const onnx::GraphProto& body,
+                    std::vector<ValueId> state) {
+  const Tensor known = context.constant_input(0);
+  if (known.empty() || known.count() != 1 || kernels::IsFloat(known.element())) {
+    return context.Unsupported("it carries a sequence of tensors and its number of rounds is known "
+                               "only at run time; make it a constant");
+  }
+  const auto rounds = static_cast<size_t>(std::max<int64_t>(runtime::ToInt64s(known)[0], 0));
+  if (!FewRounds(context, body, rounds)) return context.status();
+  const size_t carried = state.size(), all = static_cast<size_t>(body.output_size());
+  if (all < 1 + carried) return context.Invalid("its body has fewer outputs than it carries");
+  std::vector<std::vector<ValueId>> gathered(all - 1 - carried);
+  const ValueId yes = context.CastTo(ElementType::kBool, context.Int64(1));
+  bool on = !context.has_input(1) || IsTrue(context, context.input(1));
+  for (size_t round = 0; on && context.ok() && round < rounds; ++round) {
+    const auto number = static_cast<int64_t>(round);
+    const auto shaped = [&](ValueId id, int input) {
+      const bool vector = OneOf(ElementType::kInt64, body.input(input)).rank() == 1;
+      return vector ? EmitReshape(context, id, {1}) : id;
+    };
+    std::vector<ValueId> inputs = {shaped(context.Int64(number), 0), shaped(yes, 1)};
+    inputs.insert(inputs.end(), state.begin(), state.end());
+    const std::vector<ValueId> made = WriteOut(context, body, inputs);
+    if (!context.ok()) break;
+    on = IsTrue(context, made[0]);
+    const auto states = made.begin() + 1;
+    state.assign(states, states + static_cast<int64_t>(carried));
+    for (size_t i = 0; i < gathered.size(); ++i) gathered[i].push_back(made[1 + carried + i]);
+  }
+  for (size_t i = 0; context.ok() && i < carried; ++i) {
+    context.Return(static_cast<int>(i), state[i]);
+  }
+  for (size_t i = 0; context.ok() && i < gathered.size(); ++i) {
+    context.Return(static_cast<int>(carried + i), Stacked(context, std::move(gathered[i])));
+  }
+  return context.status();
 }
 
 std::vector<bool> Backwards(const std::vector<int64_t>& directions) {
@@ -142,6 +224,9 @@ Status ImportLoop(ImportContext& context) {
   if (inputs.size() != 2 + carried) {
     return context.Invalid("it has " + std::to_string(inputs.size()) + " inputs, its body " +
                            std::to_string(body->input_size()));
+  }
+  if (std::any_of(inputs.begin(), inputs.end(), TensorSequences::IsSequence)) {
+    return WriteOutLoop(context, *body, {inputs.begin() + 2, inputs.end()});
   }
   std::vector<Type> types = {OneOf(ElementType::kInt64, body->input(0)),
                              OneOf(ElementType::kBool, body->input(1))};
@@ -272,6 +357,37 @@ Status ImportScan(ImportContext& context) {
   const size_t outputs = graph.outputs.size();
   return context.DoneWithSubgraphs(std::move(fields), std::move(inputs), {std::move(graph)},
                                    outputs);
+}
+
+// The body for the tensors of each place: of all that are sequences, tensors as they are.
+Status ImportSequenceMap(ImportContext& context) {
+  const onnx::GraphProto* body = context.GraphOf("body");
+  if (body == nullptr || body->input_size() != context.input_count()) {
+    return context.Invalid("its body is missing, or has other inputs");
+  }
+  const size_t length = context.Sequence(0).size();
+  if (!context.ok() || !FewRounds(context, *body, length)) return context.status();
+  std::vector<std::vector<ValueId>> made(static_cast<size_t>(body->output_size()));
+  for (size_t place = 0; place < length; ++place) {
+    std::vector<ValueId> inputs = context.inputs();
+    for (int i = 0; i < context.input_count(); ++i) {
+      if (!TensorSequences::IsSequence(context.input(i))) continue;
+      const auto values = context.Sequence(i);
+      if (values.size() != length) {
+        return context.Invalid("its input " + std::to_string(i) + " has " +
+                               std::to_string(values.size()) + " tensors, input 0 " +
+                               std::to_string(length));
+      }
+      inputs[static_cast<size_t>(i)] = values[place];
+    }
+    const std::vector<ValueId> outputs = WriteOut(context, *body, inputs);
+    if (!context.ok()) return context.status();
+    for (size_t i = 0; i < outputs.size(); ++i) made[i].push_back(outputs[i]);
+  }
+  for (size_t i = 0; i < made.size(); ++i) {
+    context.Return(static_cast<int>(i), context.MakeSequence(std::move(made[i])));
+  }
+  return context.status();
 }
 
 }  // namespace pleat::converter

@@ -247,6 +247,10 @@ Status Importer::ImportNodes(onnx::GraphProto& graph, Scope& scope) {
   PLEAT_ASSIGN_OR_RETURN(
       const std::vector<int> order,
       NodesInOrder(graph, [&](const std::string& name) { return Knows(scope.outer, name); }));
+  for (const auto& output : graph.output()) scope.read.insert(output.name());
+  for (const int index : order) {
+    for (std::string& name : NamesRead(graph.node(index))) scope.read.insert(std::move(name));
+  }
   for (const int index : order) {
     onnx::NodeProto& node = *graph.mutable_node(index);
     const Status status = ImportNode(node, scope);
@@ -307,8 +311,7 @@ Status Importer::ImportNode(onnx::NodeProto& node, Scope& scope) {
 Status Importer::ImportOperator(const OperatorImport& entry, onnx::NodeProto& node,
                                 std::vector<ValueId> inputs, Scope& scope) {
   for (size_t i = 0; i < inputs.size(); ++i) {
-    const bool fits = i == 0 && TakesSequence(node.op_type());
-    if (fits || !TensorSequences::IsSequence(inputs[i])) continue;
+    if (TakesSequence(node.op_type(), i) || !TensorSequences::IsSequence(inputs[i])) continue;
     return Unsupported("its input " + std::to_string(i) + " is a sequence of tensors");
   }
   PLEAT_ASSIGN_OR_RETURN(const int narrow, NarrowMoved(*builder_, node.op_type(), inputs));
@@ -321,6 +324,7 @@ Status Importer::ImportOperator(const OperatorImport& entry, onnx::NodeProto& no
     if (!context.wants(i)) continue;
     const ValueId id = context.results()[Index(i)];
     if (id == kNoValue) {
+      if (!context.is_read(i)) continue;
       return Unsupported("its output " + std::to_string(i) + " is not supported");
     }
     builder_->SetNarrow(id, narrow);
@@ -358,9 +362,12 @@ Status Importer::ImportCall(const onnx::FunctionProto& function, const onnx::Nod
   return Status::Ok();
 }
 
-Result<std::vector<ValueId>> Importer::Inline(onnx::GraphProto& graph, Scope& outer) {
-  if (graph.input_size() > 0) return InvalidModel("a branch has inputs of its own");
+Result<std::vector<ValueId>> Importer::Inline(onnx::GraphProto& graph, Scope& outer,
+                                              std::span<const ValueId> inputs) {
   Scope scope = ScopeOf(graph, *builder_, outer.opset, &outer);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    scope.values[graph.input(static_cast<int>(i)).name()] = inputs[i];
+  }
   PLEAT_RETURN_IF_ERROR(ImportNodes(graph, scope));
   std::vector<ValueId> outputs;
   for (const auto& output : graph.output()) {

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "converter/convert.h"
@@ -28,6 +29,7 @@ struct Scope {
   int depth = 0;      // of calls to model-local functions
   std::unordered_map<std::string, runtime::ValueId> values;
   std::unordered_map<std::string, onnx::TensorProto*> initializers;  // not read so far
+  std::unordered_set<std::string> read;  // by nodes, subgraphs or as outputs
 };
 
 // A subgraph, and the values outside that its inputs behind its own stand for.
@@ -61,9 +63,10 @@ class Importer {
   static constexpr runtime::ValueId kRefused = -2;
   runtime::Result<runtime::ValueId> Lookup(const std::string& name, Scope& scope);
 
-  // The nodes of a subgraph without inputs become nodes of the graph; returns the values of its
-  // outputs.
-  runtime::Result<std::vector<runtime::ValueId>> Inline(onnx::GraphProto& graph, Scope& outer);
+  // The nodes of a subgraph become nodes of the graph, on these inputs, of which there must be as
+  // many as it has; returns the values of its outputs.
+  runtime::Result<std::vector<runtime::ValueId>> Inline(onnx::GraphProto& graph, Scope& outer,
+                                                        std::span<const runtime::ValueId> inputs);
   // A subgraph whose inputs have the given types; what was read from it before is read again.
   runtime::Result<Subgraph> ImportSubgraph(const onnx::GraphProto& graph, Scope& outer,
                                            std::span<const runtime::Type> inputs);

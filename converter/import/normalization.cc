@@ -59,8 +59,12 @@ Status ImportLayerNormalization(ImportContext& context) {
 
   const runtime::Type x = context.input_type(0);
   const runtime::Type scale = context.input_type(1);
-  const bool plain = scale.Known() && x.ranked && !context.wants(1) && !context.wants(2) &&
-                     scale.rank() == static_cast<int>(axes.size());
+  bool plain = scale.Known() && x.ranked && !context.is_read(1) && !context.is_read(2) &&
+               scale.rank() == static_cast<int>(axes.size());
+  if (context.has_input(2)) plain = plain && context.input_type(2).shape == scale.shape;
+  for (size_t i = 0; plain && i < axes.size(); ++i) {
+    plain = scale.shape[i] != 1 || x.shape[static_cast<size_t>(axes[i])] == 1;  // else it broadcasts
+  }
   if (plain) {
     fb::LayerNormT fields;
     fields.axis = axis;

@@ -92,8 +92,9 @@ std::span<const ValueId> TensorSequences::Values(ValueId sequence) const {
   return sequences_[static_cast<size_t>(kFirst - sequence)];
 }
 
-bool TakesSequence(const std::string& op) {
-  return std::find(std::begin(kTakers), std::end(kTakers), op) != std::end(kTakers);
+bool TakesSequence(const std::string& op, size_t input) {
+  if (op == "Loop" || op == "SequenceMap") return true;
+  return input == 0 && std::find(std::begin(kTakers), std::end(kTakers), op) != std::end(kTakers);
 }
 
 Status ImportSequenceEmpty(ImportContext& context) {

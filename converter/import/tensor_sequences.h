@@ -28,8 +28,8 @@ class TensorSequences {
   size_t values_ = 0;  // of all together
 };
 
-// Whether an operator takes a sequence for its first input.
-bool TakesSequence(const std::string& op);
+// Whether an operator takes a sequence for this input.
+bool TakesSequence(const std::string& op, size_t input);
 
 }  // namespace pleat::converter
 

@@ -343,6 +343,29 @@ TEST(EmitOnnxTest, RecurrentStepsTakeABias) {
   }
 }
 
+TEST(EmitOnnxTest, QuantisationsStayWhole) {
+  OnnxBuilder builder;
+  builder.Input("x", {1, 4, 5, 4}).Weight("step", {}, {0.5f}).Weight("steps", {4}, {1, 2, 0.5f, 4});
+  AddWeight(builder, "w1", {4, 4, 3, 3});
+  AddWeight(builder, "w2", {4, 4, 1, 1});
+  const auto coded = [&](const std::string& a, const std::string& b, const std::string& step) {
+    builder.Node("QuantizeLinear", {a, step}, {b + "_q"});
+    builder.Node("DequantizeLinear", {b + "_q", step}, {b});
+  };
+  coded("x", "xq", "step");
+  builder.Node("Conv", {"xq", "w1"}, {"a"});
+  AddNorm(builder, "a", "b", 4);
+  coded("b", "c", "steps");
+  AddNorm(builder, "c", "d", 4).Node("Conv", {"d", "w2"}, {"e"});
+  builder.Node("LayerNormalization", {"e", "steps3"}, {"f"}, {{"axis", int64_t{1}}});
+  builder.Weight("steps3", {4, 1, 1}, {1, 2, 0.5f, 4});
+  coded("f", "y", "step");
+  builder.Output("y");
+  EXPECT_EQ(OpsAfter(builder, {1, 4, 5, 4}),
+            "QuantizeLinear DequantizeLinear Conv QuantizeLinear DequantizeLinear Conv "
+            "LayerNormalization QuantizeLinear DequantizeLinear");
+}
+
 TEST(EmitOnnxTest, RefusesWhatItCannotWrite) {
   OnnxBuilder old(6);
   old.Input("x", {1, 2}).Output("y").Node("Relu", {"x"}, {"y"});

@@ -163,6 +163,22 @@ TEST(ImportBatchNormTest, TrainingRunsAsWhatItIs) {
   }
 }
 
+// Standardized weights (timm's std_conv) as torch writes them before operator set 14.
+TEST(ImportBatchNormTest, TrainingOutputsNobodyReadAreLeftOut) {
+  OnnxBuilder builder = WithWeights(11);
+  builder.Weight("fixed", {1, 2, 2}, kX);
+  builder.Node("BatchNormalization", {"fixed", "gamma", "beta", "mean", "variance"},
+               {"h", "dead1", "dead2", "dead3", "dead4"}, {{"epsilon", 0.5f}});
+  builder.Node("Add", {"x", "h"}, {"y"});
+  const Result<Graph> graph = builder.Import();
+  EXPECT_EQ(Ops(graph), "Binary") << graph.status().message();
+  ASSERT_EQ(graph->batch_norms.size(), 1u);
+  EXPECT_EQ(graph->batch_norms[0].kind, "constant");
+  const double unit = 0.5 / std::sqrt(0.75);
+  ExpectNear(Answer(builder, {Floats({1, 2, 2}, {0, 0, 0, 0})}),
+             {0.25 - 2 * unit, 0.25 + 2 * unit, 3 + 0.5 * unit, 3 - 0.5 * unit});
+}
+
 TEST(ImportBatchNormTest, TrainingFreezesOrFailsWhereAsked) {
   OnnxBuilder builder = Model(15, {{"training_mode", int64_t{1}}}, {"y", "m", "v"});
   builder.Output("m").Output("v");

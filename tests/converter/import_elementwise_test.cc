@@ -181,5 +181,19 @@ TEST(ImportElementwiseTest, OperatorsOfTables) {
   EXPECT_EQ(tree.Import().status().code(), StatusCode::kUnsupported);
 }
 
+TEST(ImportElementwiseTest, LayerNormParametersBroadcast) {
+  const double unit = 1 / std::sqrt(1.25);
+  for (const bool wide : {false, true}) {
+    OnnxBuilder builder(17);
+    builder.Input("x", {1, 2, 2}).Weight("scale", {2, 1}, {2, -1}).Output("y");
+    builder.Weight("bias", wide ? std::vector<int64_t>{1, 2, 2} : std::vector<int64_t>{2},
+                   wide ? std::vector<float>{1, 2, 1, 2} : std::vector<float>{1, 2});
+    builder.Node("LayerNormalization", {"x", "scale", "bias"}, {"y", "mean", "deviation"},
+                 {{"axis", int64_t{1}}, {"epsilon", 0.0f}});
+    ExpectNear(Answer(builder, {Floats({1, 2, 2}, {1, 2, 3, 4})}),
+               {1 - 3 * unit, 2 - unit, 1 - 0.5 * unit, 2 - 1.5 * unit});
+  }
+}
+
 }  // namespace
 }  // namespace pleat::converter

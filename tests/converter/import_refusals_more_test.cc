@@ -186,7 +186,7 @@ TEST(ImportRefusals, BatchNormOutputs) {
     if (!outputs.back().empty()) builder.Output(outputs.back());
     return builder;
   };
-  const std::string saved = "the outputs saved_mean and saved_var";
+  const std::string saved = "its outputs saved_mean and saved_var are read";
   const Attributes training = {{"is_test", int64_t{0}}};
   for (const Strings& outputs : {Strings{"y", "", "", "s"}, Strings{"y", "", "", "", "s"}}) {
     ExpectSays(build(6, training, outputs), saved, kUnsupported);

@@ -125,6 +125,57 @@ TEST(ImportSequenceTest, SplitsBySizesOfTheRun) {
             (Doubles{3, 4, 5}));
 }
 
+// What torch.export makes of as_strided: a loop of known length that carries a sequence.
+TEST(ImportSequenceTest, LoopsThatCarryOneAreWrittenOut) {
+  const auto build = [](int64_t rounds, const std::string& goes_on) {
+    OnnxBuilder body(17);
+    body.Input("i", {}, TensorProto::INT64).Input("on", {}, TensorProto::BOOL).Input("s", {});
+    body.Node("Cast", {"i"}, {"f"}, {{"to", int64_t{TensorProto::FLOAT}}});
+    body.Node("Add", {"x", "f"}, {"e"}).Node("SequenceInsert", {"s", "e"}, {"longer"});
+    body.Int64s("two", {2}).Node("Less", {"i", "two"}, {"below"}).Node("Identity", {"on"}, {"same"});
+    body.Output(goes_on, TensorProto::BOOL).Output("longer").Output("f");
+    OnnxBuilder builder(17);
+    builder.Input("x", {2}).Node("SequenceEmpty", {}, {"none"});
+    builder.Weight("m", {}, {static_cast<float>(rounds)});
+    builder.Node("Cast", {"m"}, {"rounds"}, {{"to", int64_t{TensorProto::INT64}}});
+    builder.Node("Loop", {"rounds", "", "none"}, {"all", "numbers"}, {{"body", body.graph()}});
+    builder.Node("ConcatFromSequence", {"all"}, {"joined"}, {{"axis", int64_t{0}}});
+    builder.Node("Concat", {"joined", "numbers"}, {"out"}, {{"axis", int64_t{0}}});
+    return builder;
+  };
+  const std::vector<Tensor> x = {Floats({2}, {1, 2})};
+  for (OnnxBuilder loop : {build(3, "same"), build(9, "below")}) {
+    EXPECT_EQ(Answer(loop.Output("out"), x), (Doubles{1, 2, 2, 3, 3, 4, 0, 1, 2}));
+  }
+  OnnxBuilder many = build(100'000, "same");
+  ExpectFailure(many, StatusCode::kLimitExceeded, "written out 100000 times");
+  OnnxBuilder open = build(3, "same");
+  open.graph().mutable_initializer(0)->set_name("unread");
+  open.Input("m", {});
+  ExpectFailure(open, StatusCode::kUnsupported, "its number of rounds is known only at run time");
+}
+
+TEST(ImportSequenceTest, MapsAreWrittenOut) {
+  OnnxBuilder body(17);
+  body.Input("a", {}).Input("b", {}).Input("c", {});
+  body.Node("Mul", {"a", "c"}, {"ac"}).Node("Add", {"ac", "b"}, {"e"}).Output("e").Output("ac");
+  const auto build = [&](const std::vector<std::string>& second) {
+    OnnxBuilder builder(17);
+    builder.Input("x", {2}).Input("z", {1}).Weight("w", {}, {10});
+    builder.Node("SequenceConstruct", {"x", "z"}, {"s"});
+    builder.Node("SequenceConstruct", second, {"t"});
+    builder.Node("SequenceMap", {"s", "t", "w"}, {"u", "v"}, {{"body", body.graph()}});
+    builder.Node("ConcatFromSequence", {"u"}, {"u1"}, {{"axis", int64_t{0}}});
+    builder.Node("ConcatFromSequence", {"v"}, {"v1"}, {{"axis", int64_t{0}}});
+    return builder.Node("Concat", {"u1", "v1"}, {"out"}, {{"axis", int64_t{0}}});
+  };
+  OnnxBuilder both = build({"z", "x"});
+  EXPECT_EQ(Answer(both.Output("out"), {Floats({2}, {1, 2}), Floats({1}, {3})}),
+            (Doubles{13, 23, 31, 32, 10, 20, 30}));
+  OnnxBuilder shorter = build({"x"});
+  ExpectFailure(shorter, StatusCode::kInvalidModel, "its input 1 has 1 tensors, input 0 2");
+}
+
 TEST(ImportSequenceTest, IsSeenFromSubgraphs) {
   OnnxBuilder inner(13);
   inner.Node("ConcatFromSequence", {"s"}, {"t"}, {{"axis", int64_t{0}}}).Output("t");
