@@ -5,6 +5,7 @@ with the settings they come with, on the number of threads asked for."""
 import importlib.metadata
 import pathlib
 import re
+import shutil
 import subprocess
 import time
 import zlib
@@ -15,6 +16,7 @@ import numpy
 class Runtime:
     package = None  # on PyPI
     converts = ()   # packages that conversion needs besides
+    converted = ()  # files that it leaves in the folder; none: the network itself is read
 
     def __init__(self, options):
         self.options = options  # the command line's: .pleat, .library, .onnx2tf
@@ -26,11 +28,16 @@ class Runtime:
     def convert(self, network, folder):
         pass
 
+    def files(self, network, folder):
+        """What `load` reads."""
+        return [folder / name for name in self.converted] or [network.onnx]
+
     def info(self):
         return {}
 
 
 class Pleat(Runtime):
+    converted = ("model.pleat",)
     low_memory = exact = False
 
     def version(self):
@@ -115,6 +122,7 @@ class OpenVino(Runtime):
 class Ncnn(Runtime):
     package = "ncnn"
     converts = ("pnnx",)
+    converted = ("model.ncnn.param", "model.ncnn.bin")
     half = True
 
     def convert(self, network, folder):
@@ -164,6 +172,7 @@ class NcnnFloat32(Ncnn):
 
 class Mnn(Runtime):
     package = "MNN"
+    converted = ("model.mnn",)
 
     def convert(self, network, folder):
         # `mnnconvert` is this function and a report to its makers' server.
@@ -206,6 +215,7 @@ class Mnn(Runtime):
 
 class LiteRt(Runtime):
     package = "ai-edge-litert"
+    converted = ("model_float32.tflite",)
 
     def version(self):
         python = self.options.onnx2tf.with_name("python")
@@ -215,7 +225,9 @@ class LiteRt(Runtime):
 
     def convert(self, network, folder):
         shapes = [f"{name}:{','.join(map(str, shape))}" for name, shape in network.shapes().items()]
-        command = [self.options.onnx2tf, "-i", network.onnx, "-o", folder, "-ois", *shapes, "-n"]
+        copy = folder / "model.onnx"  # onnx2tf writes over its input
+        shutil.copyfile(network.onnx, copy)
+        command = [self.options.onnx2tf, "-i", copy, "-o", folder, "-ois", *shapes, "-n"]
         target, log = folder / "model_float32.tflite", folder / "onnx2tf.log"
         target.unlink(missing_ok=True)
         with log.open("w", encoding="utf-8") as output:
