@@ -74,6 +74,9 @@ TEST(ImportRefusals, OutputsOfSubgraphs) {
   ExpectSays(choice(OnnxBuilder().Node("Neg", {"x"}, {"n"}).Output("m")), "'m'");
   OnnxBuilder refused = choice(OnnxBuilder().Node("Neg", {"refused"}, {"n"}).Output("n"));
   ExpectSays(refused, "refused_node (Frobnicate) of ai.onnx 17", kUnsupported);
+  OnnxBuilder narrow = choice(OnnxBuilder(21).Node("Cast", {"x"}, {"n"}, {{"to", int64_t{22}}}).Output("n"));
+  narrow.model().mutable_opset_import(0)->set_version(21);
+  ExpectSays(narrow, "a tensor of a narrow type leaves a subgraph", kUnsupported);
   OnnxBuilder graphs = On({"x"}, "Neg");
   auto* attribute = graphs.last_node().add_attribute();
   attribute->set_name("bodies");
