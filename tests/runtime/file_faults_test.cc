@@ -175,6 +175,20 @@ TEST_F(FileFaults, FoldersThatCannotBeSynced) {
   EXPECT_EQ(faults.order, "create mode write sync close rename");
 }
 
+TEST_F(FileFaults, LinksAreFollowedWhereTheyLeadSomewhere) {
+  const fs::path real = folder_ / "real";
+  fs::create_symlink("real", Path());
+  EXPECT_EQ(Write({}).message(), Path() + ": cannot follow: No such file or directory");
+  std::ofstream(real) << kOld;
+  ASSERT_TRUE(Write({}).ok());
+  EXPECT_TRUE(fs::is_symlink(Path()));
+  EXPECT_FALSE(fs::is_symlink(real));
+  EXPECT_EQ(Content(), kNew);
+  fs::remove(real);
+  fs::create_symlink("out", real);
+  EXPECT_EQ(Write({}).message(), Path() + ": cannot follow: Too many levels of symbolic links");
+}
+
 TEST_F(FileFaults, FilesThatCannotBeMapped) {
   Reset(true);
   const auto map = [&](const Faults& wanted) {
@@ -185,6 +199,9 @@ TEST_F(FileFaults, FilesThatCannotBeMapped) {
     return status.message();
   };
   EXPECT_EQ(map({}), "");
+  std::ofstream(Path(), std::ios::trunc).close();
+  EXPECT_EQ(map({.map_fails = true}), "") << "nothing to map";
+  Reset(true);
   EXPECT_EQ(map({.stat_fails = true}), Path() + ": cannot stat: Input/output error");
   EXPECT_EQ(map({.map_fails = true}), Path() + ": cannot map: Cannot allocate memory");
   fs::remove(Path());
