@@ -105,7 +105,7 @@ class Cursor {
     for (int shift = 0; shift < 70; shift += 7) {
       if (position_ >= end) return false;
       const auto byte = static_cast<uint64_t>(bytes_[position_++]);
-      if (shift < 64) *value |= (byte & 0x7f) << shift;
+      *value |= (byte & 0x7f) << shift;
       if ((byte & 0x80) == 0) return true;
     }
     return false;

@@ -13,12 +13,15 @@ void BoundPlan::Bind(const Graph& graph, std::byte* to) {
   std::vector<int> output_of(graph.values.size(), -1);  // by root
   for (size_t o = 0; o < graph.outputs.size(); ++o) {
     const Place& place = PlaceOf(graph.outputs[o]);
-    if (place.kind != Place::Kind::kArena || output_of[static_cast<size_t>(place.root)] >= 0) {
-      continue;
+    if (place.kind != Place::Kind::kArena) continue;
+    int& first = output_of[static_cast<size_t>(place.root)];
+    if (first < 0) {
+      first = static_cast<int>(o);
+      // What is left to the run reads values where the arena has them.
+      direct[o] = plan->deferred.empty();
+    } else {
+      direct[static_cast<size_t>(first)] = false;  // so do other outputs with the same bytes
     }
-    output_of[static_cast<size_t>(place.root)] = static_cast<int>(o);
-    // What is left to the run reads values where the arena has them.
-    direct[o] = plan->deferred.empty();
   }
   const auto output_in = [&](const Place& place) {
     return place.kind == Place::Kind::kArena ? output_of[static_cast<size_t>(place.root)] : -1;

@@ -10,7 +10,7 @@ namespace {
 
 Result<bool> ReadCondition(const TensorView& condition) {
   const Type type{condition.element, true, {condition.shape.begin(), condition.shape.end()}};
-  if (type.element != ElementType::kBool || ElementCount(type.shape) != 1) {
+  if (ElementCount(type.shape) != 1) {  // a bool it is: the rules of If and Loop see to that
     return InvalidArgument("expected a condition of one bool, got " + TypeText(type));
   }
   return *static_cast<const bool*>(condition.data);

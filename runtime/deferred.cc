@@ -126,7 +126,7 @@ Status DeferredRun::RunNode(const Node& node, NodeState* state, const std::vecto
   const auto found = std::find_if(kept.begin(), kept.end(), [&](const auto& prepared) {
     return std::equal(inputs.begin(), inputs.end(), prepared->inputs.begin(),
                       [](const Tensor& input, const Type& type) {
-                        return input.element() == type.element && input.shape() == type.shape;
+                        return input.shape() == type.shape;  // element types are the node's
                       });
   });
   if (found != kept.end()) {
@@ -167,7 +167,7 @@ Result<std::unique_ptr<DeferredRun::Prepared>> DeferredRun::Prepare(
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     if (node.outputs[i] == kNoValue) continue;
     PLEAT_RETURN_IF_ERROR(CheckType(prepared->outputs[i]));
-    if (!prepared->outputs[i].Known() && (*outputs)[i].empty()) {
+    if (!prepared->outputs[i].Known()) {
       return Unsupported("the size of output " + std::to_string(i) + " does not follow: " +
                          TypeText(prepared->outputs[i]));
     }

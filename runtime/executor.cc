@@ -226,11 +226,10 @@ std::span<const DeferredStep> Executor::Deferred() const {
 
 size_t Executor::deferred_bytes() const { return Deferred().empty() ? 0 : deferred_->most_bytes(); }
 
-Status Executor::CopyOutputs(const BoundPlan& bound, std::span<const OutputBuffer> outputs) {
+Status Executor::CopyOutputs(std::span<const OutputBuffer> outputs) {
   for (size_t o = 0; o < outputs.size(); ++o) {
     if (outputs[o].data == nullptr || output_data_[o] != nullptr) continue;
     const ValueId id = graph_.outputs[o];
-    const Place& place = bound.PlaceOf(id);
     const TensorView view = ValueOf(id);
     size_t bytes = ElementSize(view.element);
     for (const int64_t size : view.shape) bytes *= static_cast<size_t>(size);
@@ -238,15 +237,7 @@ Status Executor::CopyOutputs(const BoundPlan& bound, std::span<const OutputBuffe
       const Type type{view.element, true, {view.shape.begin(), view.shape.end()}};
       return CheckBuffer(graph_.values[static_cast<size_t>(id)], type, outputs[o]);
     }
-    const void* source = view.data;
-    for (size_t other = 0; other < o; ++other) {
-      const Place& same = bound.PlaceOf(graph_.outputs[other]);
-      if (place.kind == Place::Kind::kArena && same.kind == place.kind && same.root == place.root &&
-          output_data_[other] != nullptr) {
-        source = output_data_[other];
-      }
-    }
-    if (bytes > 0) std::memmove(outputs[o].data, source, bytes);
+    if (bytes > 0) std::memmove(outputs[o].data, view.data, bytes);
   }
   return Status::Ok();
 }
@@ -297,7 +288,7 @@ Status Executor::Run(std::span<const TensorView> inputs, std::span<const OutputB
   PLEAT_RETURN_IF_ERROR(RunSteps(*bound, control));
   PLEAT_RETURN_IF_ERROR(RunDeferred(*bound, control));
   ran_ = true;
-  const Status copied = CopyOutputs(*bound, outputs);
+  const Status copied = CopyOutputs(outputs);
   ran_ = copied.ok();
   for (size_t o = 0; o < outputs.size(); ++o) output_data_[o] = outputs[o].data;
   if (ran_) Keep(*bound);

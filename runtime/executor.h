@@ -50,7 +50,7 @@ class Executor {
   void Address(BoundPlan* bound, std::span<const TensorView> inputs);
   Status RunSteps(BoundPlan& bound, const RunControl& control);
   Status RunDeferred(const BoundPlan& bound, const RunControl& control);
-  Status CopyOutputs(const BoundPlan& bound, std::span<const OutputBuffer> outputs);
+  Status CopyOutputs(std::span<const OutputBuffer> outputs);
   // Outputs that are inputs, and go to no buffer of the caller, are copied: his inputs may go.
   bool IsKept(const BoundPlan& bound, size_t output) const;
   void ReserveKept(const BoundPlan& bound);

@@ -22,11 +22,6 @@ const Tensor* Graph::ConstantOf(ValueId id) const {
   return constant ? &*constant : nullptr;
 }
 
-void Graph::ReplaceUses(ValueId from, ValueId to) {
-  for (Node& node : nodes) std::replace(node.inputs.begin(), node.inputs.end(), from, to);
-  std::replace(outputs.begin(), outputs.end(), from, to);
-}
-
 std::vector<std::vector<int>> Graph::Readers() const {
   std::vector<std::vector<int>> readers(values.size());
   for (size_t n = 0; n < nodes.size(); ++n) {

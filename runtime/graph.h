@@ -80,8 +80,6 @@ struct Graph {
 
   // The constant behind an id; null for kNoValue and for values made by nodes or callers.
   const Tensor* ConstantOf(ValueId id) const;
-  // Every use of `from` as an input or graph output becomes `to`.
-  void ReplaceUses(ValueId from, ValueId to);
   // Readers of each value: one entry per use, graph outputs included (as -1).
   std::vector<std::vector<int>> Readers() const;
   // Index of the node that makes each value; -1 for inputs, constants and unused values.

@@ -218,8 +218,7 @@ Result<Graph> ReadGraph(fb::GraphT& file, std::span<const std::byte> weights,
 
 }  // namespace
 
-Result<Graph> ParseGraph(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
-                         const ReadOptions& options) {
+Result<Graph> ParseGraph(std::span<const std::byte> bytes, std::shared_ptr<const void> owner) {
   PLEAT_ASSIGN_OR_RETURN(const Header header, ReadHeader(bytes));
   // FlatBuffers and the kernels want alignment; memory that lacks it is copied once.
   if (reinterpret_cast<uintptr_t>(bytes.data()) % 64 != 0) {
@@ -230,8 +229,8 @@ Result<Graph> ParseGraph(std::span<const std::byte> bytes, std::shared_ptr<const
   }
   const auto graph_bytes = bytes.subspan(header.graph_offset, header.graph_bytes);
   const auto weights = bytes.subspan(header.weights_offset);
-  if (options.verify_weights) MapPages(weights);
-  if (options.verify_weights && header.weights_hash != HashBytes(weights)) {
+  MapPages(weights);
+  if (header.weights_hash != HashBytes(weights)) {
     return InvalidModel("the weights' checksum does not match: the file is damaged");
   }
   if (graph_bytes.size() >= FLATBUFFERS_MAX_BUFFER_SIZE) {

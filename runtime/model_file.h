@@ -29,14 +29,9 @@ bool LooksLikeModelFile(std::span<const std::byte> bytes);
 // REQUIRES: CheckGraph(graph) passes.
 std::string SerializeGraph(const Graph& graph);
 
-struct ReadOptions {
-  bool verify_weights = true;  // checksum of the weights; the graph's is always checked
-};
-
 // Believes nothing: header, checksums, FlatBuffers verifier, ranges, CheckGraph and InferGraph.
 // Constants borrow from `bytes`, kept alive by `owner`.
-Result<Graph> ParseGraph(std::span<const std::byte> bytes, std::shared_ptr<const void> owner,
-                         const ReadOptions& options = {});
+Result<Graph> ParseGraph(std::span<const std::byte> bytes, std::shared_ptr<const void> owner);
 
 // A file in memory, read-only and mapped where possible.
 struct MappedFile {

@@ -26,7 +26,7 @@ bool AlongLast(const Graph& graph, ValueId id, int64_t axis) {
 
 bool IsConcat(const Graph& graph, const Node& node) {
   const auto* fields = node.As<fb::ConcatT>();
-  return fields != nullptr && node.inputs.size() > 1 && node.outputs.size() == 1 &&
+  return fields != nullptr && node.inputs.size() > 1 &&
          AlongLast(graph, node.outputs[0], fields->axis);
 }
 
@@ -39,7 +39,7 @@ bool IsSplit(const Graph& graph, const Node& node) {
 // The first element along the last axis of what a Slice cuts out of that axis alone, element by
 // element; -1 for any other node.
 int64_t SliceBegin(const Graph& graph, const Node& node) {
-  if (node.As<fb::SliceT>() == nullptr || node.outputs.size() != 1) return -1;
+  if (node.As<fb::SliceT>() == nullptr) return -1;
   const auto number = [&](size_t operand) -> std::optional<int64_t> {
     const Tensor* constant = graph.ConstantOf(node.input(operand));
     if (constant == nullptr || constant->count() != 1) return std::nullopt;
@@ -48,13 +48,8 @@ int64_t SliceBegin(const Graph& graph, const Node& node) {
   const std::optional<int64_t> start = number(1), end = number(2), axis = number(3);
   if (!start || !end || !axis || (node.input(4) != kNoValue && number(4) != 1)) return -1;
   if (!AlongLast(graph, node.input(0), *axis) || LastAxis(graph, node.outputs[0]) < 0) return -1;
-  const auto size_of = [&](ValueId id) {
-    return graph.values[static_cast<size_t>(id)].type.shape.back();
-  };
-  const int64_t size = size_of(node.inputs[0]);
-  const int64_t begin = *start < 0 ? *start + size : *start;
-  const bool inside = begin >= 0 && begin + size_of(node.outputs[0]) <= size;
-  return inside ? begin : -1;
+  const int64_t size = graph.values[static_cast<size_t>(node.inputs[0])].type.shape.back();
+  return std::max<int64_t>(*start < 0 ? *start + size : *start, -1);
 }
 
 bool IsConv(const Node& node) {
@@ -77,7 +72,7 @@ bool WritesParts(const Node& node) {
   return IsConv(node) || IsConvTranspose(node) || IsPool(node);
 }
 bool ReadsPart(const Node& node, size_t operand) {
-  return (IsConv(node) && (operand == 0 || operand == 3)) || (IsPool(node) && operand == 0);
+  return (IsConv(node) && (operand == 0 || operand == 3)) || IsPool(node);
 }
 
 class Finder {
@@ -166,7 +161,7 @@ class Finder {
   void Join(size_t n, const Node& node) {
     const std::vector<ValueId>& inputs = node.inputs;
     const bool known = std::all_of(inputs.begin(), inputs.end(), [&](ValueId id) {
-      return id != kNoValue && LastAxis(graph_, id) == LastAxis(graph_, node.outputs[0]);
+      return LastAxis(graph_, id) == LastAxis(graph_, node.outputs[0]);
     });
     if (!known) return;
     std::vector<char>& held = parts_.held[n];
@@ -201,7 +196,7 @@ class Finder {
     held.assign(node.outputs.size(), 0);
     for (size_t i = 0; i < node.outputs.size(); ++i) {
       const ValueId id = node.outputs[i];
-      if (id == kNoValue || LastAxis(graph_, id) < 0) return;  // what follows lies who knows where
+      if (LastAxis(graph_, id) < 0) return;  // what follows lies who knows where
       if (!fixed_[static_cast<size_t>(id)] && !parts_.IsPart(id)) {
         parts_.of[static_cast<size_t>(id)] = {whole, begin};
         held[i] = 1;

@@ -194,12 +194,11 @@ Status Planner::AddNode(int index) {
 // which may be the caller's.
 Status Planner::CheckStored(const std::vector<Type>& inputs,
                             const std::vector<Type>& outputs) const {
-  const auto bytes = [](const Type& type) { return type.Known() ? ByteSize(type) : 0; };
   size_t viewed = 0;
-  for (const Type& type : inputs) viewed = std::max(viewed, bytes(type));
+  for (const Type& type : inputs) viewed = std::max(viewed, ByteSize(type));
   for (const Type& type : outputs) {
-    if (bytes(type) > std::max(viewed, static_cast<size_t>(options_.max_arena_bytes))) {
-      return ArenaTooSmall(bytes(type));
+    if (ByteSize(type) > std::max(viewed, static_cast<size_t>(options_.max_arena_bytes))) {
+      return ArenaTooSmall(ByteSize(type));
     }
   }
   return Status::Ok();
@@ -304,7 +303,7 @@ Status Planner::PlaceAll() {
   std::vector<Lifetime> buffers;
   std::vector<size_t> owners;  // the value, or values.size() + step for scratch
   for (size_t id = 0; id < graph_.values.size(); ++id) {
-    if (first_[id] < 0 || storage_[id] != static_cast<ValueId>(id)) continue;
+    if (first_[id] < 0) continue;  // no step writes it, or it lies in another's bytes
     const int first = options_.share_buffers ? first_[id] : 0;
     buffers.push_back({ByteSize(plan_->types[id]), first, last_[id]});
     owners.push_back(id);

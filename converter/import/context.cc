@@ -19,7 +19,7 @@ ImportContext::ImportContext(Importer& importer, Scope& scope, onnx::NodeProto& 
     : importer_(importer),
       scope_(scope),
       node_(node),
-      name_(node.name().empty() && node.output_size() > 0 ? node.output(0) : node.name()),
+      name_(node.name().empty() ? node.output(0) : node.name()),
       inputs_(std::move(inputs)),
       results_(static_cast<size_t>(node.output_size()), kNoValue),
       read_(static_cast<size_t>(node.attribute_size()), false),
@@ -57,19 +57,19 @@ int ImportContext::Axis(int64_t axis, int rank) {
   return 0;
 }
 
-const AttributeProto* ImportContext::Find(std::string_view name) {
-  const AttributeProto* found = nullptr;
+AttributeProto* ImportContext::Find(std::string_view name) {
+  AttributeProto* found = nullptr;
   for (int i = 0; i < node_.attribute_size(); ++i) {
     if (node_.attribute(i).name() != name) continue;
     if (found != nullptr) Invalid("attribute " + Quoted(name) + " appears twice");
     read_[static_cast<size_t>(i)] = true;
-    found = &node_.attribute(i);
+    found = node_.mutable_attribute(i);
   }
   return found;
 }
 
-const AttributeProto* ImportContext::Find(std::string_view name, int type) {
-  const AttributeProto* attribute = Find(name);
+AttributeProto* ImportContext::Find(std::string_view name, int type) {
+  AttributeProto* attribute = Find(name);
   if (attribute == nullptr || attribute->type() == type) return attribute;
   const std::string found = AttributeProto::AttributeType_Name(attribute->type());
   const std::string expected =
@@ -135,12 +135,8 @@ int ImportContext::OnnxTypeOf(std::string_view attribute) {
 }
 
 onnx::GraphProto* ImportContext::GraphOf(std::string_view attribute) {
-  const AttributeProto* found = Find(attribute, AttributeProto::GRAPH);
-  if (found == nullptr) return nullptr;
-  for (auto& candidate : *node_.mutable_attribute()) {
-    if (&candidate == found) return candidate.mutable_g();
-  }
-  return nullptr;
+  AttributeProto* found = Find(attribute, AttributeProto::GRAPH);
+  return found == nullptr ? nullptr : found->mutable_g();
 }
 
 std::vector<ValueId> ImportContext::Add(Node node, const std::vector<bool>& wanted) {

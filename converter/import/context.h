@@ -146,8 +146,8 @@ class ImportContext {
   const std::vector<runtime::ValueId>& results() const { return results_; }
 
  private:
-  const onnx::AttributeProto* Find(std::string_view name);
-  const onnx::AttributeProto* Find(std::string_view name, int type);
+  onnx::AttributeProto* Find(std::string_view name);
+  onnx::AttributeProto* Find(std::string_view name, int type);
   std::vector<runtime::ValueId> Add(runtime::Node node, const std::vector<bool>& wanted);
 
   Importer& importer_;

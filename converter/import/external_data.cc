@@ -105,7 +105,7 @@ Result<ExternalData::OpenFile> ExternalData::Open(const std::string& location) {
     if (folder_fd_ < 0) return IoError("cannot open " + folder_ + ": " + std::strerror(errno));
   }
   const int fd = OpenBeneath(folder_fd_, *components);
-  if (fd < 0 && (errno == ELOOP || errno == EXDEV || errno == ENOTDIR)) {
+  if (fd < 0 && (errno == ELOOP || errno == ENOTDIR)) {
     return InvalidModel("external data location " + Quoted(location) +
                         " leads through a link or out of the model's folder");
   }
@@ -113,7 +113,8 @@ Result<ExternalData::OpenFile> ExternalData::Open(const std::string& location) {
     return IoError("cannot open external data " + Quoted(location) + ": " + std::strerror(errno));
   }
   struct stat info = {};
-  if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+  fstat(fd, &info);  // where it fails it leaves what is no regular file
+  if (!S_ISREG(info.st_mode)) {
     close(fd);
     return InvalidModel("external data " + Quoted(location) + " is not a regular file");
   }

@@ -26,8 +26,8 @@ google::protobuf::RepeatedPtrField<AttributeProto> DefaultsOf(const onnx::Functi
     const auto& field = fields.field(i);
     if (field.number() != kAttributeProto) continue;
     if (field.type() != google::protobuf::UnknownField::TYPE_LENGTH_DELIMITED) continue;
-    AttributeProto attribute;
-    if (attribute.ParseFromString(field.length_delimited())) *defaults.Add() = attribute;
+    // It parses: the wire scan has been through it.
+    static_cast<void>(defaults.Add()->ParseFromString(field.length_delimited()));
   }
   return defaults;
 }
@@ -79,8 +79,7 @@ onnx::GraphProto BodyOf(const onnx::FunctionProto& function, const onnx::NodePro
   for (const std::string& name : function.input()) body.add_input()->set_name(name);
   for (const std::string& name : function.output()) body.add_output()->set_name(name);
   const Binder binder(function, call);
-  const std::string prefix =
-      (call.name().empty() && call.output_size() > 0 ? call.output(0) : call.name()) + "/";
+  const std::string prefix = (call.name().empty() ? call.output(0) : call.name()) + "/";
   for (const onnx::NodeProto& node : function.node()) {
     onnx::NodeProto* added = body.add_node();
     *added = node;

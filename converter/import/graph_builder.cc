@@ -62,7 +62,7 @@ Status GraphBuilder::Add(Node node) {
     if (node.outputs[i] == kNoValue) continue;
     PLEAT_RETURN_IF_ERROR(runtime::CheckType(output_types[i]));
     graph_.values[Index(node.outputs[i])].type = output_types[i];
-    all_values = all_values && i < values.size() && !values[i].empty();
+    all_values = all_values && !values[i].empty();
   }
   if (all_values) {
     for (size_t i = 0; i < node.outputs.size(); ++i) {

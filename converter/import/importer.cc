@@ -147,6 +147,12 @@ Result<ValueId> Importer::Lookup(const std::string& name, Scope& scope) {
   return id;
 }
 
+Result<ValueId> Importer::LookupOutput(const std::string& name, Scope& scope) {
+  PLEAT_ASSIGN_OR_RETURN(const ValueId id, Lookup(name, scope));
+  if (id != kNoValue) return id;
+  return InvalidModel("output " + Quoted(name) + " is an input that the call leaves out");
+}
+
 ValueId Importer::Capture(ValueId outside, Scope& scope) {
   Graph& graph = scope.builder->graph();
   const Value& value = scope.outer->builder->graph().values[Index(outside)];
@@ -356,7 +362,7 @@ Status Importer::ImportCall(const onnx::FunctionProto& function, const onnx::Nod
   PLEAT_RETURN_IF_ERROR(ImportNodes(body, inside));
   for (int i = 0; i < call.output_size(); ++i) {
     if (call.output(i).empty()) continue;
-    PLEAT_ASSIGN_OR_RETURN(const ValueId id, Lookup(function.output(i), inside));
+    PLEAT_ASSIGN_OR_RETURN(const ValueId id, LookupOutput(function.output(i), inside));
     scope.values[call.output(i)] = id;
   }
   return Status::Ok();
@@ -371,7 +377,7 @@ Result<std::vector<ValueId>> Importer::Inline(onnx::GraphProto& graph, Scope& ou
   PLEAT_RETURN_IF_ERROR(ImportNodes(graph, scope));
   std::vector<ValueId> outputs;
   for (const auto& output : graph.output()) {
-    PLEAT_ASSIGN_OR_RETURN(const ValueId id, Lookup(output.name(), scope));
+    PLEAT_ASSIGN_OR_RETURN(const ValueId id, LookupOutput(output.name(), scope));
     outputs.push_back(id);
   }
   return outputs;
@@ -400,7 +406,7 @@ Result<Subgraph> Importer::ImportSubgraph(const onnx::GraphProto& source, Scope&
   Status status = ImportNodes(graph, scope);
   for (int i = 0; status.ok() && i < graph.output_size(); ++i) {
     const std::string& name = graph.output(i).name();
-    const Result<ValueId> id = Lookup(name, scope);
+    const Result<ValueId> id = LookupOutput(name, scope);
     if (id.ok() && TensorSequences::IsSequence(*id)) {
       status = RefuseType("a sequence of tensors leaves a subgraph");
       break;
@@ -412,7 +418,7 @@ Result<Subgraph> Importer::ImportSubgraph(const onnx::GraphProto& source, Scope&
     if (!id.ok() || *id == kRefused) {
       // For the reason its nodes are refused for.
       status = id.ok() ? Status(StatusCode::kUnsupported, "nodes of its subgraph are not supported",
-                                refused_.empty() ? nullptr : refused_.back().status.rule())
+                                refused_.back().status.rule())
                        : id.status();
       break;
     }

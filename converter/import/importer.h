@@ -62,6 +62,8 @@ class Importer {
   // what a refused node should have made.
   static constexpr runtime::ValueId kRefused = -2;
   runtime::Result<runtime::ValueId> Lookup(const std::string& name, Scope& scope);
+  // The same of an output; fails where it is an input that the call of a function leaves out.
+  runtime::Result<runtime::ValueId> LookupOutput(const std::string& name, Scope& scope);
 
   // The nodes of a subgraph become nodes of the graph, on these inputs, of which there must be as
   // many as it has; returns the values of its outputs.

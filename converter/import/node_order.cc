@@ -1,5 +1,6 @@
 #include "converter/import/node_order.h"
 
+#include <algorithm>
 #include <queue>
 #include <set>
 #include <unordered_map>
@@ -75,12 +76,10 @@ std::string CycleText(const onnx::GraphProto& graph, const std::vector<std::vect
   while (seen[static_cast<size_t>(at)] < 0) {
     seen[static_cast<size_t>(at)] = static_cast<int>(path.size());
     path.push_back(at);
-    for (const int maker : makers[static_cast<size_t>(at)]) {
-      if (waiting[static_cast<size_t>(maker)] > 0) {
-        at = maker;
-        break;
-      }
-    }
+    const auto& before = makers[static_cast<size_t>(at)];
+    at = *std::find_if(before.begin(), before.end(), [&](int maker) {
+      return waiting[static_cast<size_t>(maker)] > 0;  // who waits waits for one that waits
+    });
   }
   std::string text;
   const auto first = static_cast<size_t>(seen[static_cast<size_t>(at)]);

@@ -82,9 +82,9 @@ Result<Tensor> CopyTyped(const TensorProto& proto, const Type& type) {
     case ElementType::kUint64:
       return CopyField<uint64_t>(proto.uint64_data(), type);
     case ElementType::kBool:
-      return CopyField<bool>(proto.int32_data(), type);
+      break;
   }
-  return InvalidModel("no such element type");
+  return CopyField<bool>(proto.int32_data(), type);
 }
 
 void NormalizeBools(Tensor* tensor) {

@@ -76,11 +76,8 @@ ValueId WithAxis(ImportContext& context, ValueId x, int64_t axis) {
 }  // namespace
 
 Result<ValueId> TensorSequences::Add(std::vector<ValueId> values) {
-  if (std::any_of(values.begin(), values.end(), IsSequence)) {
-    return runtime::Unsupported("sequences of sequences are not supported");
-  }
-  values_ += values.size();
-  if (values_ > kMaxValues || sequences_.size() >= kMaxValues) {
+  values_ += values.size() + 1;  // a sequence takes room too
+  if (values_ > kMaxValues) {
     return runtime::LimitExceeded("the model's sequences hold more than " +
                                   std::to_string(kMaxValues) + " tensors");
   }

@@ -17,8 +17,7 @@ class TensorSequences {
   static constexpr runtime::ValueId kFirst = -3;
   static bool IsSequence(runtime::ValueId id) { return id <= kFirst; }
 
-  // kUnsupported when one of the values is a sequence itself; kLimitExceeded when all sequences
-  // together get too long.
+  // kLimitExceeded when all sequences together get too long. REQUIRES: none of the values is one.
   runtime::Result<runtime::ValueId> Add(std::vector<runtime::ValueId> values);
   // Stays valid when others are added.
   std::span<const runtime::ValueId> Values(runtime::ValueId sequence) const;

@@ -39,7 +39,7 @@ class Uses {
   void Forget(const Graph& graph, size_t index);
   // What the changed node reads and makes now.
   void Learn(const Graph& graph, size_t index);
-  // Graph::ReplaceUses, at the cost of the readers of `from` alone.
+  // Every use of `from` as an input or graph output becomes `to`.
   void ReplaceUses(Graph& graph, ValueId from, ValueId to);
 
  private:

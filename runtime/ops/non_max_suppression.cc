@@ -17,7 +17,7 @@ Status CheckInput(const Type& type, const char* name, int rank) {
 
 Result<double> Number(const InferContext& context, size_t i, double otherwise) {
   const Tensor* known = context.known_input(i);
-  if (!context.has_input(i) || known == nullptr || known->count() == 0) return otherwise;
+  if (known == nullptr || known->count() == 0) return otherwise;
   if (known->count() == 1) return ToDoubles(*known)[0];
   return InvalidModel("input " + std::to_string(i) + ": expected one number, got " +
                       TypeText(known->type()));

@@ -17,7 +17,7 @@ Status CheckOperands(const Node& node, size_t required, size_t optional, size_t 
       return InvalidModel("required input " + std::to_string(i) + " is left out");
     }
   }
-  if (node.outputs.empty() || node.outputs.size() > outputs) {
+  if (node.outputs.size() > outputs) {
     return InvalidModel("expected at most " + std::to_string(outputs) + " outputs, got " +
                         std::to_string(node.outputs.size()));
   }

@@ -70,7 +70,7 @@ Result<int64_t> PaddedSize(fb::PadMode mode, int64_t size, int64_t before, int64
 }
 
 Status CheckMode(fb::PadMode mode) {
-  if (mode >= fb::PadMode::MIN && mode <= fb::PadMode::MAX) return Status::Ok();
+  if (mode <= fb::PadMode::MAX) return Status::Ok();
   return InvalidModel("mode: unknown value " + std::to_string(static_cast<int>(mode)));
 }
 

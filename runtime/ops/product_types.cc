@@ -15,7 +15,7 @@ Status CheckProductElements(const Node& node, std::span<const Type> inputs,
     return InvalidModel("expected 1 output, got " + std::to_string(node.outputs.size()));
   }
   for (size_t i = 0; i < names.size(); ++i) {
-    if (node.input(i) == kNoValue || i >= inputs.size()) {
+    if (node.input(i) == kNoValue) {
       if (i < 2) return InvalidModel(std::string("expected an input ") + names[i] + ", got none");
       continue;
     }
@@ -35,7 +35,7 @@ Status CheckProductElements(const Node& node, std::span<const Type> inputs,
 
 Status CheckOperandShape(const Node& node, std::span<const Type> inputs, size_t index,
                          const char* name, const Shape& expected) {
-  if (node.input(index) == kNoValue || index >= inputs.size() || !inputs[index].ranked) {
+  if (node.input(index) == kNoValue || !inputs[index].ranked) {
     return Status::Ok();
   }
   const Shape& got = inputs[index].shape;
@@ -48,7 +48,7 @@ Status CheckOperandShape(const Node& node, std::span<const Type> inputs, size_t 
 
 Status CheckTapBias(const Node& node, std::span<const Type> inputs, const Tensor* known,
                     size_t index, int64_t outputs, const Shape& kernel) {
-  if (node.input(index) == kNoValue || index >= inputs.size()) return Status::Ok();
+  if (node.input(index) == kNoValue) return Status::Ok();
   if (known == nullptr || known->element() != ElementType::kFloat64) {
     return InvalidModel("expected a tap bias of constant float64, got " +
                         (known == nullptr ? "a computed value" : TypeText(inputs[index])));
@@ -60,7 +60,7 @@ Status CheckTapBias(const Node& node, std::span<const Type> inputs, const Tensor
 
 const void* ConstantOrOperand(PrepareContext& context, int index) {
   const Tensor* known = context.known_input(static_cast<size_t>(index));
-  if (known != nullptr && known->raw() != nullptr) return known->raw();
+  if (known != nullptr) return known->raw();
   context.operands.push_back(index);
   return nullptr;
 }

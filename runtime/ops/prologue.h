@@ -24,7 +24,7 @@ Result<kernels::Prologue> PrologueOf(const Context& context, size_t first, int64
   for (size_t i = 0; i < 3; ++i) {
     if (i == 2 && !context.has_input(first + i)) continue;
     const Tensor* known = context.known_input(first + i);
-    if (known == nullptr || known->element() != element || known->raw() == nullptr) {
+    if (known == nullptr || known->element() != element) {
       return InvalidModel("expected constant " + std::string(kNames[i]) + " of " +
                           ElementName(element));
     }

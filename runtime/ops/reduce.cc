@@ -25,10 +25,10 @@ Result<std::optional<std::vector<int64_t>>> WrittenAxes(const Context& context) 
   if (type.element != ElementType::kInt64 && type.element != ElementType::kInt32) {
     return InvalidModel("expected axes of type int64, got " + TypeText(type));
   }
-  if (type.ranked && type.rank() > 1) {
+  if (type.rank() > 1) {
     return InvalidModel("expected axes of rank 1, got " + TypeText(type));
   }
-  if (type.ranked && type.shape == Shape{0}) return std::optional(std::vector<int64_t>());
+  if (type.shape == Shape{0}) return std::optional(std::vector<int64_t>());
   const Tensor* known = context.known_input(1);
   return known == nullptr ? std::nullopt : std::optional(ToInt64s(*known));
 }

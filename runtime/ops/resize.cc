@@ -52,9 +52,7 @@ Status CheckFields(const fb::ResizeT& fields, ElementType element) {
 // True when the optional input is there: an empty tensor stands for one left out.
 template <class Context>
 bool Given(const Context& context, Input input) {
-  if (!context.has_input(input)) return false;
-  const Type& type = context.inputs[input];
-  return !(type.ranked && type.shape == Shape{0});
+  return context.has_input(input) && context.inputs[input].shape != Shape{0};
 }
 
 Status CheckCount(const char* what, size_t got, size_t expected) {

@@ -18,7 +18,7 @@ static_assert(static_cast<int>(kernels::ScatterKind::kAdd) ==
 Status CheckReduction(const InferContext& context, fb::ScatterReduction reduction) {
   const Type& x = context.inputs[0];
   PLEAT_RETURN_IF_ERROR(CheckSameElements(x, "x", context.inputs[2], "updates"));
-  if (reduction < fb::ScatterReduction::MIN || reduction > fb::ScatterReduction::MAX) {
+  if (reduction > fb::ScatterReduction::MAX) {
     return InvalidModel("reduction: unknown value " + std::to_string(static_cast<int>(reduction)));
   }
   if (reduction != fb::ScatterReduction::None &&

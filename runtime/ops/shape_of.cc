@@ -1,7 +1,6 @@
 // ShapeOf and SizeOf: the sizes of x, and their product, as int64.
 #include <algorithm>
 
-#include "kernels/generate.h"
 #include "runtime/ops/arguments.h"
 
 namespace pleat::runtime {
@@ -41,27 +40,15 @@ Status InferSize(InferContext& context) {
   return Status::Ok();
 }
 
-void PrepareNumbers(PrepareContext& context, std::span<const int64_t> numbers) {
-  const auto bytes = std::as_bytes(numbers);
-  SelectInto(context, kernels::RepeatCandidates(),
-             kernels::RepeatProblem{.bytes = {bytes.begin(), bytes.end()}});
-}
-
-Status PrepareShape(PrepareContext& context) {
-  PrepareNumbers(context, Part(context.node, context.inputs[0].shape));
-  return Status::Ok();
-}
-
-Status PrepareSize(PrepareContext& context) {
-  const int64_t size = ElementCount(context.inputs[0].shape);
-  PrepareNumbers(context, std::span(&size, 1));
-  return Status::Ok();
+// Where the sizes are known the rules above have said all.
+Status Prepare(PrepareContext&) {
+  return Unsupported("the sizes of x must be known before it runs");
 }
 
 }  // namespace
 
 extern const OpRule kShapeOfRule, kSizeOfRule;
-const OpRule kShapeOfRule = {"ShapeOf", InferShape, PrepareShape};
-const OpRule kSizeOfRule = {"SizeOf", InferSize, PrepareSize};
+const OpRule kShapeOfRule = {"ShapeOf", InferShape, Prepare};
+const OpRule kSizeOfRule = {"SizeOf", InferSize, Prepare};
 
 }  // namespace pleat::runtime

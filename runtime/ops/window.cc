@@ -131,14 +131,14 @@ Result<WindowGeometry> ScatterGeometry(const fb::WindowT& window, Sizes kernel, 
       SplitPad(window, std::max<int64_t>(0, *total.get()), &g.pad_begin[d], &g.pad_end[d]);
     }
     if (!output_shape.empty()) continue;
-    const Checked out = full - g.pad_begin[d] - g.pad_end[d];
-    if (!out.ok() || *out.get() > kMaxTensorBytes) return TooLarge();
-    if (*out.get() < 1) {
-      return InvalidModel("an output of size " + std::to_string(*out.get()) + " from an image of " +
+    const int64_t out = *full.get() - g.pad_begin[d] - g.pad_end[d];  // pads are ranged
+    if (out > kMaxTensorBytes) return TooLarge();
+    if (out < 1) {
+      return InvalidModel("an output of size " + std::to_string(out) + " from an image of " +
                           "size " + std::to_string(g.in[d]) + " with pads " +
                           std::to_string(g.pad_begin[d]) + " and " + std::to_string(g.pad_end[d]));
     }
-    g.out[d] = *out.get();
+    g.out[d] = out;
   }
   return g;
 }

@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -11,6 +12,7 @@
 #include <cstdlib>
 #include <mutex>
 #include <new>
+#include <stdexcept>
 #include <thread>
 
 #include "tests/api/support.h"
@@ -293,22 +295,87 @@ pleat_code WholeLife(const std::string& bytes, const std::vector<float>& picture
   return code;
 }
 
+// Fails each allocation of `body` in turn until one call has needed no more.
+template <class Body>
+long FailEach(Body&& body) {
+  for (long failing = 0; failing < 100000; ++failing) {
+    remaining = failing;
+    const pleat_code code = body();
+    const bool reached = remaining == 0;
+    remaining = -1;
+    if (!reached) return failing;
+    EXPECT_TRUE(code == PLEAT_OUT_OF_MEMORY || code == PLEAT_OK) << failing << ": " << code;
+  }
+  return -1;
+}
+
+TEST(Memory, EveryAllocationOfReadingAFileMayFail) {
+  std::string path = testing::TempDir() + "/pleat_memory_XXXXXX";
+  const int fd = mkstemp(path.data());
+  ASSERT_GE(fd, 0);
+  const std::string& bytes = ConvModel();
+  ASSERT_EQ(write(fd, bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
+  const auto by_path = [&] {
+    pleat_model* model = nullptr;
+    const pleat_code code = pleat_model_load(path.c_str(), &model);
+    pleat_model_destroy(model);
+    return code;
+  };
+  const auto by_descriptor = [&] {
+    pleat_model* model = nullptr;
+    const pleat_code code = pleat_model_load_fd(fd, &model);
+    pleat_model_destroy(model);
+    return code;
+  };
+  EXPECT_EQ(by_path(), PLEAT_OK);
+  EXPECT_GT(FailEach(by_path), 20);
+  EXPECT_GT(FailEach(by_descriptor), 20);
+  close(fd);
+  unlink(path.c_str());
+}
+
+TEST(Memory, EveryAllocationOfPlanningMayFail) {
+  const ModelHandle model = Load(ConvModel());
+  const std::vector<float> picture(2 * 8 * 8, 1);
+  const std::vector<int64_t> shape = {1, 2, 8, 8};
+  const pleat_tensor x = Dense(picture, shape);
+  EXPECT_GT(FailEach([&] {
+    auto options = Sized<pleat_options>();
+    options.threads = 1;
+    pleat_session* session = nullptr;
+    pleat_code code = pleat_session_create(model.get(), &options, &session);
+    if (code == PLEAT_OK) code = pleat_set_input(session, 0, &x);
+    if (code == PLEAT_OK) code = pleat_prepare(session);
+    pleat_session_destroy(session);
+    return code;
+  }), 20);
+}
+
+TEST(Memory, CallbacksThatThrowAreTold) {
+  const ModelHandle model = Load(OpenModel());
+  const OpenInputs inputs(2, 2);
+  auto options = Sized<pleat_options>();
+  options.deallocate = [](void*, void*, size_t) {};
+  const auto run = [&] {
+    const SessionHandle session = MakeSession(model.get(), &options);
+    EXPECT_EQ(inputs.Set(session.get()), PLEAT_OK);
+    return pleat_run(session.get(), nullptr);
+  };
+  options.allocate = [](void*, size_t, size_t) -> void* { throw std::runtime_error("no room"); };
+  EXPECT_EQ(run(), PLEAT_INTERNAL);
+  EXPECT_STREQ(pleat_last_error()->rule, "EXCEPTION");
+  EXPECT_NE(std::string(pleat_last_error()->message).find("no room"), std::string::npos);
+  options.allocate = [](void*, size_t, size_t) -> void* { throw 7; };
+  EXPECT_EQ(run(), PLEAT_INTERNAL);
+  EXPECT_NE(std::string(pleat_last_error()->message).find("unknown type"), std::string::npos);
+}
+
 TEST(Memory, EveryAllocationMayFail) {
   const std::string& bytes = ConvModel();
   const std::vector<float> picture(2 * 8 * 8, 1);
   const std::vector<int64_t> shape = {1, 2, 8, 8};
   ASSERT_EQ(WholeLife(bytes, picture, shape), PLEAT_OK);
-  long failing = 0;
-  for (;; ++failing) {
-    remaining = failing;
-    const pleat_code code = WholeLife(bytes, picture, shape);
-    const bool reached = remaining == 0;
-    remaining = -1;
-    if (!reached) break;
-    ASSERT_TRUE(code == PLEAT_OUT_OF_MEMORY || code == PLEAT_OK) << failing << ": " << code;
-    ASSERT_LT(failing, 100000);
-  }
-  EXPECT_GT(failing, 20);
+  EXPECT_GT(FailEach([&] { return WholeLife(bytes, picture, shape); }), 20);
 }
 
 }  // namespace

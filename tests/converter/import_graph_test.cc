@@ -69,6 +69,11 @@ TEST(ImportGraphTest, NamesTheCycle) {
   OnnxBuilder self;
   self.Input("x", {2}).Node("Add", {"x", "y"}, {"y"}).Output("y");
   ExpectFailure(self, StatusCode::kInvalidModel, {"cycle", "y_node (Add) -> y_node (Add)"});
+  OnnxBuilder behind;
+  behind.Input("x", {2}).Node("Neg", {"x"}, {"a"}).Node("Add", {"a", "c"}, {"b"});
+  behind.Node("Add", {"a", "b"}, {"c"}).Output("c");
+  ExpectFailure(behind, StatusCode::kInvalidModel,
+                {"cycle: c_node (Add) -> b_node (Add) -> c_node (Add)"});
 }
 
 TEST(ImportGraphTest, RefusesMalformedGraphs) {
@@ -165,8 +170,28 @@ TEST(ImportGraphTest, InputShapesReplaceDeclaredOnes) {
   const Status name = builder.Import({.input_shapes = {{"q", {4}}}}).status();
   EXPECT_EQ(name.code(), StatusCode::kInvalidArgument) << name.message();
   EXPECT_NE(name.message().find("'x' 'z'"), std::string::npos) << name.message();
+  EXPECT_TRUE(builder.Import({.input_shapes = {{"x", {4, 3}}, {"z", {4, 3}}}}).ok());
   const Status both = builder.Import({.input_shapes = {{"x", {4, 3}}, {"z", {5, 3}}}}).status();
   EXPECT_EQ(both.code(), StatusCode::kInvalidArgument) << both.message();
+}
+
+TEST(ImportGraphTest, InputShapesAreForInputsThatAreTensors) {
+  OnnxBuilder constant(9, 3);
+  constant.Input("x", {2}).Input("w", {2}).Weight("w", {2}, {3, 4});
+  constant.Node("Mul", {"x", "w"}, {"y"}).Output("y");
+  const Status weight = constant.Import({.input_shapes = {{"w", {2}}}}).status();
+  EXPECT_EQ(weight.code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(weight.message(), "a shape is given for 'w'; the model's inputs are 'x'");
+  OnnxBuilder open;
+  open.Input("x", {}).Node("Neg", {"x"}, {"y"}).Output("y");
+  open.graph().mutable_input(0)->mutable_type()->mutable_tensor_type()->clear_shape();
+  const Result<Graph> graph = open.Import({.input_shapes = {{"x", {4, -1}}}});
+  ASSERT_TRUE(graph.ok()) << graph.status().message();
+  EXPECT_EQ(graph->values[static_cast<size_t>(graph->inputs[0])].type.shape, (Shape{4, -1}));
+  open.graph().mutable_input(0)->mutable_type()->mutable_sequence_type();
+  const Status list = open.Import({.input_shapes = {{"x", {4}}}}).status();
+  EXPECT_EQ(list.code(), StatusCode::kUnsupported);
+  EXPECT_NE(list.message().find("only tensors are supported"), std::string::npos) << list.message();
 }
 
 // One line for all nodes that are refused for one reason, with the version of their own domain.

@@ -5,7 +5,7 @@
 #include "converter/onnx_reader.h"
 #include "converter/tensor_file.h"
 #include "converter/wire_scan.h"
-#include "tests/converter/onnx_builder.h"
+#include "tests/converter/refusals_support.h"
 
 namespace pleat::converter {
 namespace {
@@ -15,34 +15,16 @@ using onnx::TensorProto;
 using runtime::Status;
 using runtime::StatusCode;
 using tests::Attributes;
+using tests::ExpectSays;
 using tests::FloatProto;
 using tests::Int64Proto;
+using tests::kUnsupported;
+using tests::On;
 using tests::OnnxBuilder;
+using tests::Unranked;
 using Int64s = std::vector<int64_t>;
 using Strings = std::vector<std::string>;
 using namespace std::string_literals;
-
-constexpr StatusCode kUnsupported = StatusCode::kUnsupported;
-
-void ExpectSays(const OnnxBuilder& builder, const std::string& words,
-                StatusCode code = StatusCode::kInvalidModel) {
-  const Status status = builder.Import().status();
-  EXPECT_EQ(status.code(), code) << status.message() << "\nexpected: " << words;
-  EXPECT_NE(status.message().find(words), std::string::npos)
-      << status.message() << "\nexpected: " << words;
-}
-
-// x float [2, 3] and one node that makes y of these inputs.
-OnnxBuilder On(const Strings& inputs, const std::string& op, const Attributes& attributes = {},
-               int64_t opset = 17, Int64s dims = {2, 3}) {
-  OnnxBuilder builder(opset);
-  builder.Input("x", dims).Node(op, inputs, {"y"}, attributes).Output("y");
-  return builder;
-}
-OnnxBuilder Unranked(OnnxBuilder builder) {
-  builder.graph().mutable_input(0)->mutable_type()->mutable_tensor_type()->clear_shape();
-  return builder;
-}
 
 TEST(ImportRefusals, Graphs) {
   OnnxBuilder unnamed = On({"x"}, "Neg");
@@ -65,6 +47,74 @@ TEST(ImportRefusals, Graphs) {
   large.Input("x", {int64_t{1} << 21, 1}).Input("z", {1, int64_t{1} << 21});
   large.Node("Add", {"x", "z"}, {"y"}).Output("y");
   ExpectSays(large, "y_node (Add)", StatusCode::kLimitExceeded);
+}
+
+GraphProto Body(OnnxBuilder builder) { return builder.graph(); }
+
+TEST(ImportRefusals, NamesOfTheDefaultDomain) {
+  OnnxBuilder named = On({"x"}, "Relu");
+  named.last_node().set_domain("ai.onnx");
+  named.model().mutable_opset_import(0)->set_domain("ai.onnx");
+  EXPECT_TRUE(named.Import().ok()) << named.Import().status().message();
+  named.last_node().set_op_type("Frobnicate");
+  ExpectSays(named, "y_node (Frobnicate) of ai.onnx 17: no such operator", kUnsupported);
+  ExpectSays(On({}, "Concat", {{"axis", int64_t{0}}}), "it has 0 inputs, expected 1 or more");
+}
+
+// Branches that make nothing themselves, and what is read by graphs that no operator has.
+TEST(ImportRefusals, OutputsOfSubgraphs) {
+  const auto choice = [](const OnnxBuilder& branch) {
+    OnnxBuilder builder = On({"c"}, "If", {{"then_branch", Body(branch)}, {"else_branch", Body(branch)}});
+    builder.Input("c", {}, TensorProto::BOOL).Node("Frobnicate", {"x"}, {"refused"});
+    return builder.Node("Shape", {"x"}, {"known"});
+  };
+  EXPECT_TRUE(choice(OnnxBuilder().Output("x")).Import().ok());
+  EXPECT_TRUE(choice(OnnxBuilder().Weight("w", {2}, {1, 2}).Output("w")).Import().ok());
+  ExpectSays(choice(OnnxBuilder().Output("nothing")), "nothing makes its input 'nothing'");
+  ExpectSays(choice(OnnxBuilder().Node("Neg", {"x"}, {"n"}).Output("m")), "'m'");
+  OnnxBuilder refused = choice(OnnxBuilder().Node("Neg", {"refused"}, {"n"}).Output("n"));
+  ExpectSays(refused, "refused_node (Frobnicate) of ai.onnx 17", kUnsupported);
+  OnnxBuilder narrow = choice(OnnxBuilder(21).Node("Cast", {"x"}, {"n"}, {{"to", int64_t{22}}}).Output("n"));
+  narrow.model().mutable_opset_import(0)->set_version(21);
+  ExpectSays(narrow, "a tensor of a narrow type leaves a subgraph", kUnsupported);
+  OnnxBuilder graphs = On({"x"}, "Neg");
+  auto* attribute = graphs.last_node().add_attribute();
+  attribute->set_name("bodies");
+  attribute->set_type(onnx::AttributeProto::GRAPHS);
+  *attribute->add_graphs() = Body(OnnxBuilder().Node("Neg", {"x"}, {"n"}).Output("n"));
+  ExpectSays(graphs, "attribute 'bodies' is not known at operator set 17", kUnsupported);
+  *attribute->add_graphs() = Body(OnnxBuilder().Node("Neg", {"ghost"}, {"n"}).Output("n"));
+  ExpectSays(graphs, "nothing makes its input 'ghost'");
+}
+
+// What is known while importing is worked out then: outputs that nobody wants are not.
+TEST(ImportRefusals, OperatorsOnKnownNumbers) {
+  const auto outputs = [](const std::string& op, const Strings& inputs, const Strings& outputs) {
+    OnnxBuilder builder(17);
+    builder.Weight("w", {3}, {5, 7, 5}).Int64s("k", {2}).Int64s("beyond", {3});
+    builder.Node(op, inputs, outputs);
+    return builder.Output(outputs.back(), outputs.size() > 1 ? TensorProto::INT64 : TensorProto::FLOAT);
+  };
+  EXPECT_EQ(tests::Answer(outputs("Unique", {"w"}, {"", "", "places"}), {}), (std::vector<double>{0, 1, 0}));
+  EXPECT_EQ(tests::Answer(outputs("TopK", {"w", "k"}, {"", "places"}), {}), (std::vector<double>{1, 0}));
+  ExpectSays(outputs("Gather", {"w", "beyond"}, {"y"}), "expected numbers in [-3, 3), got 3");
+}
+
+TEST(ImportRefusals, BatchNormsThatTrain) {
+  OnnxBuilder builder(15);
+  builder.Input("x", {2, 3});
+  for (const char* name : {"g", "b", "m", "v"}) builder.Weight(name, {3}, {1, 1, 1});
+  builder.Node("BatchNormalization", {"x", "g", "b", "m", "v"}, {"t"});
+  ConvertOptions strict;
+  strict.training = TrainingMode::kError;
+  OnnxBuilder still = builder;
+  EXPECT_TRUE(still.Output("t").Import(strict).ok());
+  const Attributes training = {{"training_mode", int64_t{1}}};
+  builder.Node("BatchNormalization", {"t", "g", "b", "m", "v"}, {"u"}, training);
+  builder.Node("BatchNormalization", {"u", "g", "b", "m", "v"}, {"y"}, training).Output("y");
+  const Status status = builder.Import(strict).status();
+  EXPECT_EQ(status.code(), kUnsupported);
+  EXPECT_EQ(status.message(), "batch norms in training mode, which --bn-training=error refuses: u_node, y_node");
 }
 
 TEST(ImportRefusals, CallsOfFunctions) {

@@ -4,32 +4,24 @@
 #include <cmath>
 #include <limits>
 
-#include "tests/converter/onnx_builder.h"
+#include "tests/converter/refusals_support.h"
 
 namespace pleat::converter {
 namespace {
 
 using onnx::GraphProto;
 using onnx::TensorProto;
-using runtime::Status;
 using runtime::StatusCode;
 using tests::Attributes;
+using tests::ExpectSays;
 using tests::FloatProto;
 using tests::Int64Proto;
+using tests::kUnsupported;
 using tests::OnnxBuilder;
 using Int64s = std::vector<int64_t>;
 using Strings = std::vector<std::string>;
 
 constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
-
-void ExpectSays(const OnnxBuilder& builder, const std::string& words,
-                StatusCode code = StatusCode::kInvalidModel) {
-  const Status status = builder.Import().status();
-  EXPECT_EQ(status.code(), code) << status.message() << "\nexpected: " << words;
-  EXPECT_NE(status.message().find(words), std::string::npos)
-      << status.message() << "\nexpected: " << words;
-}
-constexpr StatusCode kUnsupported = StatusCode::kUnsupported;
 
 // An operator on inputs of these shapes, named a, b, ...; an empty one is left out.
 struct Operand {

@@ -230,6 +230,61 @@ TEST(ImportSequenceTest, LongChainsEndInALimit) {
   ExpectFailure(builder, StatusCode::kLimitExceeded, "sequences hold more than");
 }
 
+TEST(ImportSequenceTest, ManyPartsEndInALimit) {
+  const int64_t many = 1'000'000;
+  const auto split = [](int64_t along, bool sizes) {
+    OnnxBuilder builder(13);
+    builder.Input("x", {along}).Input("sizes", {along}, TensorProto::INT64);
+    builder.Node("SplitToSequence", sizes ? std::vector<std::string>{"x", "sizes"}
+                                          : std::vector<std::string>{"x"}, {"s"});
+    return builder.Node("SequenceLength", {"s"}, {"out"});
+  };
+  for (const bool sizes : {false, true}) {
+    OnnxBuilder builder = split(many, sizes);
+    ExpectFailure(builder, StatusCode::kLimitExceeded, "it makes 1000000 parts");
+  }
+  OnnxBuilder none = split(0, false);
+  EXPECT_EQ(Answer(none.Output("out", TensorProto::INT64), {Floats({0}, {}), Tensor::Vector<int64_t>(Int64s{})}),
+            Doubles{0});
+}
+
+TEST(ImportSequenceTest, PositionsAreOneKnownInteger) {
+  const std::string words = "its position is no single integer";
+  for (const char* op : {"SequenceAt", "SequenceErase", "SequenceInsert"}) {
+    std::vector<std::string> inputs = {"s", "p"};
+    if (op == std::string("SequenceInsert")) inputs.insert(inputs.begin() + 1, "x");
+    OnnxBuilder two = Three(), real = Three(), beyond = Three(), late = Three();
+    two.Int64s("p", {0, 1}).Node(op, inputs, {"out"});
+    ExpectFailure(two, StatusCode::kUnsupported, words);
+    real.Weight("p", {}, {1}).Node(op, inputs, {"out"});
+    ExpectFailure(real, StatusCode::kUnsupported, words);
+    late.Input("p", {}, TensorProto::INT64).Node(op, inputs, {"out"});
+    ExpectFailure(late, StatusCode::kUnsupported, words);
+    beyond.Int64s("p", {9}).Node(op, inputs, {"out"});
+    ExpectFailure(beyond, StatusCode::kInvalidModel, "its position is 9, expected -");
+  }
+}
+
+TEST(ImportSequenceTest, TensorsAreNoSequences) {
+  for (const char* op : {"SequenceLength", "SequenceErase", "SequenceInsert", "ConcatFromSequence"}) {
+    OnnxBuilder builder(13);
+    builder.Input("x", {1});
+    builder.Node(op, op == std::string("SequenceInsert") ? std::vector<std::string>{"x", "x"}
+                                                         : std::vector<std::string>{"x"}, {"out"});
+    if (op == std::string("ConcatFromSequence")) {
+      auto* axis = builder.last_node().add_attribute();
+      axis->set_name("axis"), axis->set_type(onnx::AttributeProto::INT), axis->set_i(0);
+    }
+    ExpectFailure(builder, StatusCode::kInvalidModel, "its input 0 is a tensor, expected a sequence");
+  }
+  OnnxBuilder split(13);
+  split.Input("x", {5}).Int64s("sizes", {1, 1}).Node("SplitToSequence", {"x", "sizes"}, {"out"});
+  ExpectFailure(split, StatusCode::kInvalidModel, "sizes: expected a sum of 5, got 2");
+  OnnxBuilder axis(13);
+  axis.Input("x", {5}).Node("SplitToSequence", {"x"}, {"out"}, {{"axis", int64_t{4}}});
+  ExpectFailure(axis, StatusCode::kInvalidModel, "axis 4 is outside");
+}
+
 // As PyTorch's exporter writes unbind.
 TEST(ImportSequenceTest, SingleSlicesLoseTheirAxisWhereAskedTo) {
   for (const int64_t size : {1, 2}) {

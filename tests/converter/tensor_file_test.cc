@@ -89,6 +89,36 @@ TEST(TensorFileTest, SizesMustFitTheData) {
   EXPECT_EQ(Parse(proto).status().message(), "float32[2] needs 8 bytes, found 7");
 }
 
+TEST(TensorFileTest, EveryTypeCountsAndRangesItsNumbers) {
+  using P = onnx::TensorProto;
+  struct Case {
+    int type;
+    const char* name;
+    int64_t least, most;  // the nearest numbers that it does not hold, 0 when its field holds none
+  };
+  for (const auto& [type, name, least, most] : std::vector<Case>{
+           {P::FLOAT, "float32", 0, 0}, {P::DOUBLE, "float64", 0, 0}, {P::INT64, "int64", 0, 0},
+           {P::INT32, "int32", 0, 0}, {P::INT16, "int16", -32769, 32768}, {P::INT8, "int8", -129, 128},
+           {P::UINT8, "uint8", -1, 256}, {P::UINT16, "uint16", -1, 65536}, {P::FLOAT16, "float16", -1, 65536},
+           {P::BFLOAT16, "bfloat16", -1, 65536}, {P::UINT32, "uint32", 0, int64_t{1} << 32},
+           {P::UINT64, "uint64", 0, 0}, {P::BOOL, "bool", 0, 0}}) {
+    EXPECT_EQ(Parse(Proto(type, {2})).status().message(),
+              std::string(name) + "[2] needs 2 elements, found 0");
+    for (const int64_t number : {least, most}) {
+      if (number == 0) continue;
+      onnx::TensorProto proto = Proto(type, {1});
+      if (type == P::UINT32) {
+        proto.add_uint64_data(static_cast<uint64_t>(number));
+      } else {
+        proto.add_int32_data(static_cast<int32_t>(number));
+      }
+      const runtime::Status status = Parse(proto).status();
+      EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
+      EXPECT_EQ(status.message(), std::to_string(number) + " does not fit " + name);
+    }
+  }
+}
+
 TEST(TensorFileTest, HostileTensorsAreRefused) {
   using P = onnx::TensorProto;
   const int64_t big = int64_t{1} << 40;
@@ -114,6 +144,9 @@ TEST(TensorFileTest, HostileTensorsAreRefused) {
 
 TEST(TensorFileTest, MissingFilesAreIoErrors) {
   EXPECT_EQ(ReadTensorFile("no/such/file.pb").status().code(), StatusCode::kIo);
+  const runtime::Status text = ReadTensorFile(PLEAT_SOURCE_DIR "/README.md").status();
+  EXPECT_EQ(text.code(), StatusCode::kInvalidArgument);
+  EXPECT_EQ(text.message(), PLEAT_SOURCE_DIR "/README.md: not a serialised ONNX TensorProto");
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 // is the old one or the new one, and nothing else is left.
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +23,7 @@ struct Faults {
   int fail_at = 0;  // the number of the call
   int error = EIO;
   bool short_writes = false;
+  bool no_folder = false, stat_fails = false, map_fails = false;
   int calls = 0;
   std::string order;
 
@@ -38,6 +41,9 @@ Faults faults;
 }  // namespace
 
 extern "C" {
+int __real_open(const char* path, int flags, ...);
+int __real_fstat(int fd, struct stat* info);
+void* __real_mmap(void* at, size_t bytes, int protection, int flags, int fd, off_t offset);
 int __real_mkostemp(char* pattern, int flags);
 int __real_fchmod(int fd, mode_t mode);
 ssize_t __real_write(int fd, const void* data, size_t bytes);
@@ -45,6 +51,19 @@ int __real_fsync(int fd);
 int __real_close(int fd);
 int __real_rename(const char* from, const char* to);
 
+// Nothing here creates a file with it: there is no mode.
+int __wrap_open(const char* path, int flags, ...) {
+  const bool fails = faults.no_folder && (flags & O_DIRECTORY) != 0;
+  return fails ? (errno = EACCES, -1) : __real_open(path, flags);
+}
+int __wrap_fstat(int fd, struct stat* info) {
+  return faults.stat_fails ? (errno = EIO, -1) : __real_fstat(fd, info);
+}
+void* __wrap_mmap(void* at, size_t bytes, int protection, int flags, int fd, off_t offset) {
+  if (!faults.map_fails) return __real_mmap(at, bytes, protection, flags, fd, offset);
+  errno = ENOMEM;
+  return MAP_FAILED;
+}
 int __wrap_mkostemp(char* pattern, int flags) {
   return faults.Fails("create") ? -1 : __real_mkostemp(pattern, flags);
 }
@@ -141,6 +160,52 @@ TEST_F(FileFaults, EveryCallMayFail) {
       }
     }
   }
+}
+
+TEST_F(FileFaults, FoldersThatCannotBeSynced) {
+  for (const int error : {EINVAL, ENOTSUP}) {
+    Reset(true);
+    EXPECT_TRUE(Write({.fail_at = 7, .error = error}).ok());
+    EXPECT_EQ(Content(), kNew);
+  }
+  // One may write into a folder that one must not read.
+  Reset(true);
+  EXPECT_TRUE(Write({.no_folder = true}).ok());
+  EXPECT_EQ(Content(), kNew);
+  EXPECT_EQ(faults.order, "create mode write sync close rename");
+}
+
+TEST_F(FileFaults, LinksAreFollowedWhereTheyLeadSomewhere) {
+  const fs::path real = folder_ / "real";
+  fs::create_symlink("real", Path());
+  EXPECT_EQ(Write({}).message(), Path() + ": cannot follow: No such file or directory");
+  std::ofstream(real) << kOld;
+  ASSERT_TRUE(Write({}).ok());
+  EXPECT_TRUE(fs::is_symlink(Path()));
+  EXPECT_FALSE(fs::is_symlink(real));
+  EXPECT_EQ(Content(), kNew);
+  fs::remove(real);
+  fs::create_symlink("out", real);
+  EXPECT_EQ(Write({}).message(), Path() + ": cannot follow: Too many levels of symbolic links");
+}
+
+TEST_F(FileFaults, FilesThatCannotBeMapped) {
+  Reset(true);
+  const auto map = [&](const Faults& wanted) {
+    faults = wanted;
+    const Status status = MapFile(Path()).status();
+    faults = {};
+    EXPECT_EQ(status.ok() ? StatusCode::kIo : status.code(), StatusCode::kIo);
+    return status.message();
+  };
+  EXPECT_EQ(map({}), "");
+  std::ofstream(Path(), std::ios::trunc).close();
+  EXPECT_EQ(map({.map_fails = true}), "") << "nothing to map";
+  Reset(true);
+  EXPECT_EQ(map({.stat_fails = true}), Path() + ": cannot stat: Input/output error");
+  EXPECT_EQ(map({.map_fails = true}), Path() + ": cannot map: Cannot allocate memory");
+  fs::remove(Path());
+  EXPECT_EQ(map({}), Path() + ": cannot open: No such file or directory");
 }
 
 TEST_F(FileFaults, ShortAndInterruptedWritesGoOn) {

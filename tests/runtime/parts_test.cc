@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <string>
 
 #include "kernels/activation.h"
@@ -43,6 +44,27 @@ class Network {
     if (residual != kNoValue) inputs.insert(inputs.end(), {kNoValue, residual});
     return Add("conv", std::move(fields), inputs);
   }
+  ValueId Constant(int64_t channels) {
+    const Shape shape = {2, 6, 6, channels};
+    const auto count = static_cast<size_t>(ElementCount(shape));
+    return graph_.AddConstant("c", Tensor::Of<float>(shape, random_.Values<float>(count)));
+  }
+  ValueId Pool(ValueId x, bool indices = false) {
+    fb::PoolT fields;
+    fields.channels_last = true;
+    fields.window = std::make_unique<fb::WindowT>();
+    fields.window->kernel = {1, 1};
+    const ValueId y = Add("pool", std::move(fields), {x});
+    if (indices) graph_.nodes.back().outputs.push_back(graph_.AddValue("indices"));
+    Infer();
+    return y;
+  }
+  // The first of two parts, of which nobody wants the other.
+  ValueId Front(ValueId x, int64_t channels) {
+    const ValueId y = Split(x, {channels, Channels(x) - channels})[0];
+    graph_.nodes.back().outputs[1] = kNoValue;
+    return y;
+  }
   ValueId Concat(std::vector<ValueId> inputs, int64_t axis = 3) {
     fb::ConcatT fields;
     fields.axis = axis;
@@ -65,12 +87,13 @@ class Network {
     Infer();
     return outputs;
   }
-  ValueId Slice(ValueId x, int64_t start, int64_t end, int64_t step = 1) {
+  ValueId Slice(ValueId x, int64_t start, int64_t end, std::optional<int64_t> step = 1) {
     std::vector<ValueId> inputs = {x};
-    for (int64_t number : {start, end, int64_t{-1}, step}) {
+    for (int64_t number : {start, end, int64_t{-1}, step.value_or(1)}) {
       inputs.push_back(
           graph_.AddConstant("i", Tensor::Of<int64_t>({1}, std::vector<int64_t>{number})));
     }
+    if (!step) inputs.pop_back();
     return Add("slice", fb::SliceT(), inputs);
   }
   int64_t Channels(ValueId id) const {
@@ -159,6 +182,50 @@ TEST(Parts, OfASliceAreReadWhereTheyLie) {
   // Steps of two elements, and a relu, want copies.
   const ValueId odd = network.Slice(y, 1, 12, 2), middle = network.Slice(y, 2, 9);
   EXPECT_EQ(network.Check({network.Conv(odd, 3), network.Relu(middle), network.Conv(y, 4)}), 3);
+}
+
+TEST(Parts, OfSlicesThatEndWhereverTheyLike) {
+  Network network(7);
+  const ValueId x = network.Relu(network.Conv(network.input(), 12));
+  const ValueId whole = network.Slice(x, -1000, 4, std::nullopt);  // begins before its first
+  const ValueId none = network.Slice(x, 3, 3), rest = network.Slice(x, 5, 9, std::nullopt);
+  const ValueId y = network.Concat({network.Conv(whole, 3), none, network.Conv(rest, 4)});
+  EXPECT_EQ(network.Check({network.Relu(y)}), 3);
+}
+
+TEST(Parts, OfWhichSomeAreUnwantedOrEmpty) {
+  Network network(8);
+  const ValueId x = network.Relu(network.Conv(network.input(), 12));
+  const ValueId front = network.Front(x, 5);
+  const ValueId nothing = network.Split(x, {0, 12})[1];
+  const ValueId y = network.Concat({network.Pool(front), network.Pool(network.Conv(nothing, 7))});
+  const ValueId strange = network.Pool(network.Conv(y, 4), /*indices=*/true);
+  EXPECT_EQ(network.Check({network.Relu(y), network.Concat({strange, network.Conv(y, 2)})}), 3);
+}
+
+// A plan that takes numbers known before the run, or residuals in place, for parts is made again.
+TEST(Parts, AreNoneOfWhatIsKnownBeforeTheRun) {
+  Network network(9);
+  const ValueId known = network.Conv(network.Constant(4), 6);
+  const ValueId y = network.Concat({known, network.Conv(network.input(), 5)});
+  EXPECT_EQ(network.Check({network.Relu(y)}), 1);
+}
+
+TEST(Parts, TakeNoResidualsPlace) {
+  Network network(10);
+  const ValueId x = network.Conv(network.input(), 4), residual = network.Relu(network.Conv(x, 6));
+  const ValueId sum = network.Conv(x, 6, 1, residual);
+  EXPECT_EQ(network.Check({network.Relu(network.Concat({x, sum}))}), 0);
+}
+
+TEST(Parts, OfWhatManyConcatsRead) {
+  Network network(11);
+  const ValueId x = network.Conv(network.input(), 3), y = network.Conv(network.input(), 4);
+  std::vector<ValueId> outputs;
+  network.Concat({x, y});
+  for (int i = 0; i < 20; ++i) outputs.push_back(network.Relu(network.Concat({x, network.Conv(y, 2)})));
+  outputs.push_back(network.Relu(network.Concat({x, y, network.Conv(x, 2)})));
+  network.Check(outputs);
 }
 
 TEST(Parts, LieInBuffersThatOutputsAndLaterStepsTakeOver) {
