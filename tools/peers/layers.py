@@ -50,15 +50,15 @@ def kind(step):
 
 
 def behind(profile, goal):
-    """Of a `bench --profile --json`: its steps by kind, those first that take most time beyond
-    what they may at `goal` per cent of the peak."""
+    """Of a `bench --profile --json`: the fastest of each step, by kind, those first that take most
+    time beyond what they may at `goal` per cent of the peak."""
     peak, kinds = profile["peak_gflops"], {}
     for step in profile["steps"]:
-        late = step["ms"] - 2e-4 * step["multiply_adds"] / (peak * goal)
+        late = step["min_ms"] - 2e-4 * step["multiply_adds"] / (peak * goal)
         group = kinds.setdefault((step["op"], step["kernel"], kind(step)), {
             "count": 0, "ms": 0, "multiply_adds": 0, "late_ms": 0, "worst_ms": -math.inf})
         group["count"] += 1
-        group["ms"] += step["ms"]
+        group["ms"] += step["min_ms"]
         group["multiply_adds"] += step["multiply_adds"]
         group["late_ms"] += late
         if late > group["worst_ms"]:

@@ -206,8 +206,8 @@ Peak: {peaks}. {len(turns)} rounds, interleaved. Batch 1.{results.get("note", ""
     late = layers_table(summary)
     if late:
         parts.append("\n## What is behind\n\nOf networks that miss their part of the peak or are "
-                     "not ahead: one run of `pleat bench --profile` on one thread, its steps by "
-                     "kind, with the peak of that run. Late: what they take beyond the network's "
+                     "not ahead: the rounds' fastest `pleat bench --profile` on one thread, the "
+                     "fastest of each step, by kind, with the peak of that run. Late: what they take beyond the network's "
                      "goal (100 % of the peak where it has none); kinds that are less than 2 % of "
                      "the time late are left out.\n\n" + late)
     parts.append("\n## Error\n\nThe largest error of any output over its max|y|, against the "

@@ -56,6 +56,10 @@ def is_ours(runtime):
     return runtime.startswith("pleat")
 
 
+def total_ms(layers):
+    return sum(group["ms"] for group in layers["groups"])
+
+
 def geometric_mean(numbers):
     numbers = list(numbers)
     return math.exp(sum(map(math.log, numbers)) / len(numbers)) if numbers else float("nan")
@@ -78,7 +82,9 @@ class Summary:
                 self.starts.setdefault(network, []).append(result["process_ms"])
                 self.loads.setdefault(network, []).append(result["load_ms"])
             elif runtime == "layers":
-                self.layers[network] = result
+                known = self.layers.setdefault(network, result)
+                if total_ms(result) < total_ms(known):
+                    self.layers[network] = result
             elif "failed" in result:
                 self.failures[network, runtime] = result["failed"]
             else:
