@@ -50,7 +50,8 @@ onnx::AttributeProto FloatOf(float value) {
 
 bool IsNorm(const NodeProto& node) {
   const bool own = node.domain().empty() || node.domain() == "ai.onnx";
-  return own && node.op_type() == "BatchNormalization" && node.input_size() > kVariance;
+  return own && node.op_type() == "BatchNormalization" && node.input_size() > kVariance &&
+         node.output_size() > 0;
 }
 
 bool InTraining(const NodeProto& node, int64_t opset) {

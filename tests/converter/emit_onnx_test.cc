@@ -448,6 +448,7 @@ TEST(EmitOnnxTest, StatisticsAreMeasuredAndPutIn) {
   }
   OnnxBuilder none;
   none.Input("x", {1}).Node("Relu", {"x"}, {"y"}).Output("y");
+  none.Weight("one", {1}, {1}).Node("BatchNormalization", {"x", "one", "one", "one", "one"}, {});
   const std::string bytes = none.Bytes();
   EXPECT_EQ(MeasuringOnnx(std::as_bytes(std::span(bytes))).status().code(),
             StatusCode::kUnsupported);
