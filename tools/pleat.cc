@@ -112,6 +112,7 @@ int Main(int argc, char** argv) {
   AddInspect(app, command);
   AddRun(app, command);
   AddVerify(app, command);
+  AddStatistics(app, command);
   AddBench(app, command);
   AddConformance(app, command);
   AddOperators(app, command);

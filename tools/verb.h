@@ -28,6 +28,7 @@ void AddExplain(CLI::App& app, Command& command);
 void AddInspect(CLI::App& app, Command& command);
 void AddRun(CLI::App& app, Command& command);
 void AddVerify(CLI::App& app, Command& command);
+void AddStatistics(CLI::App& app, Command& command);
 void AddBench(CLI::App& app, Command& command);
 void AddConformance(CLI::App& app, Command& command);
 void AddOperators(CLI::App& app, Command& command);

@@ -418,16 +418,6 @@ Status Freeze(onnx::GraphProto& source) {
   return Status::Ok();
 }
 
-Status TakeExternalDataIn(const std::string& folder, onnx::GraphProto& graph) {
-  ExternalData external(folder);
-  for (auto& proto : *graph.mutable_initializer()) {
-    if (proto.data_location() != onnx::TensorProto::EXTERNAL) continue;
-    PLEAT_ASSIGN_OR_RETURN(const Tensor tensor, TensorOfProto(proto, &external));
-    proto = ProtoOfTensor(std::string(proto.name()), tensor);
-  }
-  return Status::Ok();
-}
-
 Result<std::string> Write(std::span<const std::byte> bytes, const ConvertOptions& options) {
   PLEAT_ASSIGN_OR_RETURN(const auto model, ReadOnnx(bytes));
   const int64_t opset = OpsetOf(*model);

@@ -68,6 +68,16 @@ onnx::TensorProto ProtoOfTensor(const std::string& name, const runtime::Tensor& 
   return proto;
 }
 
+runtime::Status TakeExternalDataIn(const std::string& folder, GraphProto& graph) {
+  ExternalData external(folder);
+  for (auto& proto : *graph.mutable_initializer()) {
+    if (proto.data_location() != onnx::TensorProto::EXTERNAL) continue;
+    PLEAT_ASSIGN_OR_RETURN(const runtime::Tensor tensor, TensorOfProto(proto, &external));
+    proto = ProtoOfTensor(std::string(proto.name()), tensor);
+  }
+  return runtime::Status::Ok();
+}
+
 void SetInts(NodeProto& node, const std::string& name, const std::vector<int64_t>& values) {
   for (auto& attribute : *node.mutable_attribute()) {
     if (attribute.name() != name) continue;

@@ -51,6 +51,9 @@ class OnnxEdit {
 // The tensor as ONNX stores it, in raw form.
 onnx::TensorProto ProtoOfTensor(const std::string& name, const runtime::Tensor& tensor);
 
+// External data becomes a part of the graph.
+runtime::Status TakeExternalDataIn(const std::string& folder, onnx::GraphProto& graph);
+
 // Gives the node an attribute of integers, in place of one it may have.
 void SetInts(onnx::NodeProto& node, const std::string& name, const std::vector<int64_t>& values);
 

@@ -4,6 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
+#include "converter/emit/statistics.h"
+
 #include "tests/converter/onnx_builder.h"
 
 namespace pleat::converter {
@@ -393,6 +397,60 @@ TEST(EmitOnnxTest, GivenShapesAreStated) {
   folded.model().ParseFromString(*emitted);
   EXPECT_EQ(folded.graph().input(0).type().tensor_type().shape().dim(3).dim_value(), 4);
   EXPECT_EQ(folded.graph().output(0).type().tensor_type().shape().dim(2).dim_value(), 3);
+}
+
+// Two batch norms, the second of which sees right numbers only behind a right first one.
+TEST(EmitOnnxTest, StatisticsAreMeasuredAndPutIn) {
+  for (const int64_t opset : {6, 9, 15}) {
+    OnnxBuilder builder(opset);
+    builder.Input("x", {4, 1, 2}).Output("y");
+    builder.Weight("five", {1}, {5}).Weight("zero", {1}, {0}).Weight("nan", {1}, {NAN});
+    Attributes attributes = {{"epsilon", 4.0f}};
+    if (opset < 7) attributes["is_test"] = int64_t{1};
+    builder.Node("BatchNormalization", {"x", "five", "zero", "zero", "nan"}, {"a"}, attributes);
+    builder.Node("Relu", {"a"}, {"b"}).Node("Identity", {"five"}, {"same"});
+    builder.Node("BatchNormalization", {"b", "five", "zero", "zero", "same"}, {"y"}, attributes);
+    const std::string bytes = builder.Bytes();
+    const auto measuring = MeasuringOnnx(std::as_bytes(std::span(bytes)));
+    ASSERT_TRUE(measuring.ok()) << measuring.status().message();
+    ASSERT_EQ(measuring->norms.size(), 2u);
+    OnnxBuilder measured;
+    ASSERT_TRUE(measured.model().ParseFromString(measuring->onnx));
+    const std::vector<Tensor> x = {tests::Floats({4, 1, 2}, {1, 3, 5, 7, 9, 11, 13, 15})};
+    const auto outputs = tests::ImportAndRun(measured, x);
+    ASSERT_TRUE(outputs.ok()) << outputs.status().message();
+    std::map<std::string, Tensor> values;
+    for (int i = 0; i < measured.graph().output_size(); ++i) {
+      values.emplace(measured.graph().output(i).name(), (*outputs)[static_cast<size_t>(i)]);
+    }
+    std::map<std::string, Statistics> statistics;
+    std::vector<double> found;
+    for (const MeasuredNorm& norm : measuring->norms) {
+      EXPECT_EQ(norm.epsilon, 4);
+      EXPECT_EQ(ToInt64s(values.at(norm.shape)), (std::vector<int64_t>{4, 1, 2}));
+      statistics[norm.y] = {values.at(norm.mean), values.at(norm.variance)};
+      found.push_back(ToDoubles(values.at(norm.mean))[0]);
+      found.push_back(ToDoubles(values.at(norm.variance))[0]);
+    }
+    EXPECT_EQ(found, (std::vector<double>{8, 21, 2, 6.5})) << opset;
+    EXPECT_TRUE(std::isnan(ToDoubles(values.at(measuring->norms[0].stored_variance))[0]));
+    EXPECT_EQ(ToDoubles(values.at(measuring->norms[1].stored_variance))[0], 5);
+    const auto repaired = WithStatistics(std::as_bytes(std::span(bytes)), "", statistics);
+    ASSERT_TRUE(repaired.ok()) << repaired.status().message();
+    OnnxBuilder again;
+    ASSERT_TRUE(again.model().ParseFromString(*repaired));
+    const std::vector<double> y = tests::Answer(again, x);
+    ASSERT_EQ(y.size(), 8u);
+    for (size_t i = 0; i < 8; ++i) {
+      const double relu = std::max(2.0 * static_cast<double>(i) - 7, 0.0);
+      EXPECT_NEAR(y[i], (relu - 2) / std::sqrt(6.5 + 4) * 5, 1e-5) << opset;
+    }
+  }
+  OnnxBuilder none;
+  none.Input("x", {1}).Node("Relu", {"x"}, {"y"}).Output("y");
+  const std::string bytes = none.Bytes();
+  EXPECT_EQ(MeasuringOnnx(std::as_bytes(std::span(bytes))).status().code(),
+            StatusCode::kUnsupported);
 }
 
 }  // namespace

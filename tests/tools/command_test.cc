@@ -5,8 +5,8 @@
 namespace pleat::tools {
 namespace {
 
-const std::vector<std::string> kVerbs = {"convert", "explain", "inspect",     "run",
-                                         "verify",  "bench",   "conformance", "operators"};
+const std::vector<std::string> kVerbs = {"convert", "explain",     "inspect",   "run",       "verify",
+                                         "bench",   "conformance", "operators", "statistics"};
 
 // The verb on a file that it reads.
 std::vector<std::string> On(const std::string& verb, const std::string& file,
@@ -14,6 +14,7 @@ std::vector<std::string> On(const std::string& verb, const std::string& file,
   if (verb == "convert") return {verb, file, "-o", folder / "new.pleat"};
   if (verb == "run") return {verb, file, "--test-data", ModelPath("digits_mlp")};
   if (verb == "verify") return {verb, file, file};
+  if (verb == "statistics") return {verb, file, "--input", folder / "none.npy"};
   return {verb, file};
 }
 
@@ -158,6 +159,32 @@ TEST(CommandTest, OperatorsAreListed) {
   EXPECT_EQ(ReadText(PLEAT_SOURCE_DIR "/converter/import/OPERATORS.md"),
             Pleat({"operators", "--table"}).out)
       << "put what `pleat operators --table` prints into converter/import/OPERATORS.md";
+}
+
+// Statistics of one picture are not those of training; once they are stored they are its own.
+TEST(CommandTest, StatisticsAreComparedAndWrittenAnew) {
+  const TempFolder folder;
+  const std::string trained = ModelPath("digits_cnn/model.onnx"), repaired = folder / "new.onnx";
+  const std::string many = ModelPath("digits_cnn/test_data_set_0/input_0.pb");
+  const std::string one = ModelPath("digits_cnn/samples/7_0.png");
+  const auto off = [](const Outcome& outcome) {
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    std::string text;
+    const auto json = outcome.Json();
+    for (const auto& norm : json["batch_norms"]) text += norm["off"] ? "1" : "0";
+    return text;
+  };
+  EXPECT_EQ(off(Pleat({"statistics", trained, "--input", many, "--json"})), "000000000");
+  const std::string before =
+      off(Pleat({"statistics", trained, "--input", one, "-o", repaired, "--json"}));
+  EXPECT_NE(before.find('1'), std::string::npos) << before;
+  EXPECT_EQ(off(Pleat({"statistics", repaired, "--input", one, "--json"})), "000000000");
+  const Outcome text = Pleat({"statistics", repaired, "--input", one});
+  EXPECT_NE(text.out.find("0 of 9 batch norms are off"), std::string::npos) << text.out;
+  EXPECT_NE(text.out.find("more data says more"), std::string::npos) << text.out;
+  EXPECT_EQ(Pleat({"explain", repaired}).code, 0);
+  EXPECT_TRUE(Pleat({"statistics", trained}).FailedWith(2));
+  EXPECT_TRUE(Pleat({"statistics", trained, "--input", one, "-o", trained}).FailedWith(2));
 }
 
 }  // namespace
