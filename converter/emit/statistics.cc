@@ -1,5 +1,6 @@
 #include "converter/emit/statistics.h"
 
+#include <algorithm>
 #include <limits>
 #include <set>
 
@@ -18,6 +19,7 @@ using runtime::Result;
 using runtime::Tensor;
 
 constexpr int kMean = 3, kVariance = 4;  // inputs
+constexpr int64_t kMostChannels = 1 << 24;
 
 const onnx::AttributeProto* Find(const NodeProto& node, const std::string& name) {
   for (const auto& attribute : node.attribute()) {
@@ -65,12 +67,16 @@ bool InTraining(const NodeProto& node, int64_t opset) {
 }
 
 // The type that a constant is stored in.
-int DataTypeOf(const GraphProto& graph, const OnnxEdit& edit, const std::string& name) {
-  if (const onnx::TensorProto* stored = edit.Initializer(name)) return stored->data_type();
-  for (const NodeProto& node : graph.node()) {
-    if (node.output_size() == 0 || node.output(0) != name) continue;
-    if (node.op_type() == "Identity") return DataTypeOf(graph, edit, node.input(0));
-    if (const auto* value = Find(node, "value")) return value->t().data_type();
+int DataTypeOf(const GraphProto& graph, const OnnxEdit& edit, std::string name) {
+  for (int hops = 0; hops <= graph.node_size(); ++hops) {
+    if (const onnx::TensorProto* stored = edit.Initializer(name)) return stored->data_type();
+    const auto maker = std::ranges::find_if(graph.node(), [&](const NodeProto& node) {
+      return node.output_size() > 0 && node.output(0) == name;
+    });
+    if (maker == graph.node().end()) break;
+    if (const auto* value = Find(*maker, "value")) return value->t().data_type();
+    if (maker->op_type() != "Identity" || maker->input_size() != 1) break;
+    name = maker->input(0);
   }
   return onnx::TensorProto::FLOAT;
 }
@@ -115,6 +121,7 @@ Result<Measuring> MeasuringOnnx(std::span<const std::byte> bytes) {
       // What is stored may be no number at all, which no factor makes vanish.
       const onnx::TensorProto* numbers = edit.Initializer(node.input(input));
       if (numbers == nullptr || numbers->dims_size() != 1) continue;
+      if (numbers->dims(0) < 0 || numbers->dims(0) > kMostChannels) continue;
       PLEAT_ASSIGN_OR_RETURN(const auto element, ElementTypeOfOnnx(numbers->data_type()));
       node.set_input(input,
                      edit.AddInitializer("zeros", Tensor::Make(element, {numbers->dims(0)})));

@@ -170,7 +170,8 @@ TEST(CommandTest, StatisticsAreComparedAndWrittenAnew) {
   const auto off = [](const Outcome& outcome) {
     EXPECT_EQ(outcome.code, 0) << outcome.err;
     std::string text;
-    for (const auto& norm : outcome.Json()["batch_norms"]) text += norm["off"] ? "1" : "0";
+    const auto json = outcome.Json();
+    for (const auto& norm : json["batch_norms"]) text += norm["off"] ? "1" : "0";
     return text;
   };
   EXPECT_EQ(off(Pleat({"statistics", trained, "--input", many, "--json"})), "000000000");
