@@ -155,7 +155,9 @@ TEST(MergeConvolutions, TheImageItselfIsATermWhereAScaleFollows) {
     EXPECT_EQ(Convs(merged), 1) << kind;
     const int left = kind < 2 ? 0 : kind == 2 ? 2 : 1;  // x twice, something else, no scale
     EXPECT_LE(Count<fb::BinaryT>(merged) + Count<fb::ScaleShiftT>(merged), left) << kind;
-    if (kind < 2) EXPECT_EQ(Fate(merged, 1), "FOLDED conv") << kind;
+    if (kind < 2) {
+      EXPECT_EQ(Fate(merged, 1), "FOLDED conv") << kind;
+    }
   }
 }
 
