@@ -61,18 +61,6 @@ Scope ScopeOf(onnx::GraphProto& graph, GraphBuilder& builder, int64_t opset, Sco
   return scope;
 }
 
-// "ai.onnx 17": the domain of a node, and the version of it that is imported where it is known.
-std::string DomainText(const onnx::NodeProto& node, const onnx::ModelProto& model, int64_t opset) {
-  if (node.domain().empty() || node.domain() == "ai.onnx") {
-    return "ai.onnx " + std::to_string(opset);
-  }
-  for (const auto& import : model.opset_import()) {
-    if (import.domain() != node.domain()) continue;
-    return Printable(node.domain()) + " " + std::to_string(import.version());
-  }
-  return Printable(node.domain());
-}
-
 bool Knows(const Scope* scope, const std::string& name) {
   for (; scope != nullptr; scope = scope->outer) {
     if (scope->values.contains(name) || scope->initializers.contains(name)) return true;
@@ -264,10 +252,8 @@ Status Importer::ImportNodes(onnx::GraphProto& graph, Scope& scope) {
       PLEAT_RETURN_IF_ERROR(status.In(NodeText(node)));
       continue;
     }
-    refused_.push_back({NodeName(node),
-                        "(" + Printable(node.op_type()) + ") of " + DomainText(node, model_, scope.opset) + ": " +
-                            status.message(),
-                        status});
+    const std::string what = OperatorText(node, model_, scope.opset) + ": " + status.message();
+    refused_.push_back({NodeName(node), what, status});
     for (const std::string& output : node.output()) scope.values[output] = kRefused;
   }
   return Status::Ok();

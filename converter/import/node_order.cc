@@ -103,6 +103,19 @@ std::string NodeText(const onnx::NodeProto& node) {
   return NodeName(node) + " (" + Printable(node.op_type()) + ")";
 }
 
+std::string OperatorText(const onnx::NodeProto& node, const onnx::ModelProto& model,
+                         int64_t opset) {
+  const std::string text = "(" + Printable(node.op_type()) + ") of ";
+  if (node.domain().empty() || node.domain() == "ai.onnx") {
+    return text + "ai.onnx " + std::to_string(opset);
+  }
+  for (const auto& import : model.opset_import()) {
+    if (import.domain() != node.domain()) continue;
+    return text + Printable(node.domain()) + " " + std::to_string(import.version());
+  }
+  return text + Printable(node.domain());
+}
+
 std::vector<std::string> NamesRead(const onnx::NodeProto& node) {
   std::set<std::string> free;
   for (const auto& attribute : node.attribute()) {

@@ -28,6 +28,8 @@ std::vector<std::string> NamesRead(const onnx::NodeProto& node);
 std::string NodeName(const onnx::NodeProto& node);
 // "name (Op)".
 std::string NodeText(const onnx::NodeProto& node);
+// "(Op) of ai.onnx 17": with the version of its domain, where that is imported.
+std::string OperatorText(const onnx::NodeProto& node, const onnx::ModelProto& model, int64_t opset);
 
 }  // namespace pleat::converter
 
