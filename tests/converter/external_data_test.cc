@@ -2,6 +2,7 @@
 // them, or the model, fails.
 #include <gtest/gtest.h>
 
+#include <linux/futex.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -68,8 +69,12 @@ long __wrap_syscall(long number, ...) {
   }
   va_list list;
   va_start(list, number);
-  long arguments[6];
-  for (long& argument : arguments) argument = va_arg(list, long);
+  long arguments[6] = {};
+  // The two calls that there are, openat2 and futex, have four at most but for one form of futex.
+  for (int i = 0; i < 4; ++i) arguments[i] = va_arg(list, long);
+  if (number == SYS_futex && (arguments[1] & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET) {
+    for (int i = 4; i < 6; ++i) arguments[i] = va_arg(list, long);
+  }
   va_end(list);
   return __real_syscall(number, arguments[0], arguments[1], arguments[2], arguments[3],
                         arguments[4], arguments[5]);
