@@ -94,7 +94,11 @@ Type OneOf(ElementType element, const onnx::ValueInfoProto& declared) {
 std::vector<ValueId> WriteOut(ImportContext& context, const onnx::GraphProto& body,
                               std::span<const ValueId> inputs) {
   onnx::GraphProto round = body;
-  return context.Inline(round, inputs);
+  std::vector<ValueId> outputs = context.Inline(round, inputs);
+  if (std::ranges::count(outputs, Importer::kRefused) > 0) {
+    context.Unsupported("nodes of its body are not supported");
+  }
+  return outputs;
 }
 
 // Fails for more rounds than can be written out.
@@ -381,6 +385,9 @@ Status ImportSequenceMap(ImportContext& context) {
       inputs[static_cast<size_t>(i)] = values[place];
     }
     const std::vector<ValueId> outputs = WriteOut(context, *body, inputs);
+    if (std::any_of(outputs.begin(), outputs.end(), TensorSequences::IsSequence)) {
+      context.Unsupported("it makes sequences of sequences");
+    }
     if (!context.ok()) return context.status();
     for (size_t i = 0; i < outputs.size(); ++i) made[i].push_back(outputs[i]);
   }

@@ -176,6 +176,36 @@ TEST(ImportSequenceTest, MapsAreWrittenOut) {
   ExpectFailure(shorter, StatusCode::kInvalidModel, "its input 1 has 1 tensors, input 0 2");
 }
 
+TEST(ImportSequenceTest, BodiesThatAreWrittenOutRefuseWhatOthersDo) {
+  const auto in_loop = [](const std::string& op) {
+    OnnxBuilder body(17);
+    body.Input("i", {}, TensorProto::INT64).Input("on", {}, TensorProto::BOOL).Input("s", {});
+    body.Node("Identity", {"on"}, {"same"}).Node("SequenceInsert", {"s", "x"}, {"longer"});
+    body.Node(op, {"x"}, {"f"}).Output("same", TensorProto::BOOL).Output("longer").Output("f");
+    OnnxBuilder builder(17);
+    builder.Input("x", {2}).Node("SequenceEmpty", {}, {"none"}).Int64s("two", {2});
+    builder.Node("Loop", {"two", "", "none"}, {"all", "out"}, {{"body", body.graph()}});
+    return builder;
+  };
+  const auto in_map = [](const std::string& op) {
+    OnnxBuilder body(17);
+    body.Input("a", {}).Node(op, {"a"}, {"e"}).Output("e");
+    OnnxBuilder builder(17);
+    builder.Input("x", {2}).Node("SequenceConstruct", {"x", "x"}, {"s"});
+    builder.Node("SequenceMap", {"s"}, {"u"}, {{"body", body.graph()}});
+    builder.Node("ConcatFromSequence", {"u"}, {"out"}, {{"axis", int64_t{0}}});
+    return builder;
+  };
+  for (const char* text : {"nodes of its body are not supported", "(StringSplit)"}) {
+    OnnxBuilder loop = in_loop("StringSplit"), map = in_map("StringSplit");
+    ExpectFailure(loop, StatusCode::kUnsupported, text);
+    ExpectFailure(map, StatusCode::kUnsupported, text);
+  }
+  OnnxBuilder nested = in_map("SequenceConstruct"), gathered = in_loop("SequenceConstruct");
+  ExpectFailure(nested, StatusCode::kUnsupported, "it makes sequences of sequences");
+  ExpectFailure(gathered, StatusCode::kUnsupported, "it gathers sequences of tensors");
+}
+
 TEST(ImportSequenceTest, IsSeenFromSubgraphs) {
   OnnxBuilder inner(13);
   inner.Node("ConcatFromSequence", {"s"}, {"t"}, {{"axis", int64_t{0}}}).Output("t");
