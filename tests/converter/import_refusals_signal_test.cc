@@ -40,7 +40,9 @@ TEST(ImportRefusals, LinearAttention) {
   ExpectSays(build({{"update_rule", "gated"s}}), "update_rule 'gated'" + inputs);
   ExpectSays(build({{"update_rule", "delta"s}}), "update_rule 'delta'" + inputs);
   const std::string numbers = "its numbers of heads do not go with ";
-  for (const auto& [q, kv] : {std::pair{0, 2}, {2, 0}, {-2, 2}, {2, -2}, {2, 4}, {3, 2}, {8, 2}, {8, 8}}) {
+  using Heads = std::pair<int64_t, int64_t>;
+  for (const auto& [q, kv] :
+       {Heads{0, 2}, {2, 0}, {-2, 2}, {2, -2}, {2, 4}, {3, 2}, {8, 2}, {8, 8}}) {
     ExpectSays(heads(q, kv), numbers);
   }
   ExpectSays(build({}, {3, 4}), numbers);
