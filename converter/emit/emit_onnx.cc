@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
-#include <limits>
 
 #include "converter/emit/fates.h"
 #include "converter/emit/onnx_edit.h"
@@ -455,12 +454,7 @@ Result<std::string> Write(std::span<const std::byte> bytes, const ConvertOptions
   if (options.training == TrainingMode::kFreeze) {
     PLEAT_RETURN_IF_ERROR(Freeze(*model->mutable_graph()));
   }
-  std::string result;
-  if (model->ByteSizeLong() > static_cast<size_t>(std::numeric_limits<int>::max()) ||
-      !model->SerializeToString(&result)) {
-    return runtime::LimitExceeded("the folded model is beyond the 2 GiB that one ONNX file holds");
-  }
-  return result;
+  return Serialized(*model);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "converter/emit/onnx_edit.h"
 
 #include <functional>
+#include <limits>
 
 #include "converter/import/tensor_proto.h"
 
@@ -76,6 +77,15 @@ runtime::Status TakeExternalDataIn(const std::string& folder, GraphProto& graph)
     proto = ProtoOfTensor(std::string(proto.name()), tensor);
   }
   return runtime::Status::Ok();
+}
+
+runtime::Result<std::string> Serialized(const onnx::ModelProto& model) {
+  std::string text;
+  if (model.ByteSizeLong() > static_cast<size_t>(std::numeric_limits<int>::max()) ||
+      !model.SerializeToString(&text)) {
+    return runtime::LimitExceeded("the model is beyond the 2 GiB that one ONNX file holds");
+  }
+  return text;
 }
 
 void SetInts(NodeProto& node, const std::string& name, const std::vector<int64_t>& values) {

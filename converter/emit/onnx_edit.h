@@ -54,6 +54,9 @@ onnx::TensorProto ProtoOfTensor(const std::string& name, const runtime::Tensor& 
 // External data becomes a part of the graph.
 runtime::Status TakeExternalDataIn(const std::string& folder, onnx::GraphProto& graph);
 
+// The bytes of the file; kLimitExceeded beyond what one holds.
+runtime::Result<std::string> Serialized(const onnx::ModelProto& model);
+
 // Gives the node an attribute of integers, in place of one it may have.
 void SetInts(onnx::NodeProto& node, const std::string& name, const std::vector<int64_t>& values);
 

@@ -1,7 +1,6 @@
 #include "converter/emit/statistics.h"
 
 #include <algorithm>
-#include <limits>
 #include <set>
 
 #include "converter/emit/onnx_edit.h"
@@ -13,7 +12,6 @@ namespace pleat::converter {
 namespace {
 
 using onnx::GraphProto;
-using onnx::ModelProto;
 using onnx::NodeProto;
 using runtime::Result;
 using runtime::Tensor;
@@ -79,15 +77,6 @@ int DataTypeOf(const GraphProto& graph, const OnnxEdit& edit, std::string name) 
     name = maker->input(0);
   }
   return onnx::TensorProto::FLOAT;
-}
-
-Result<std::string> Serialized(const ModelProto& model) {
-  std::string text;
-  if (model.ByteSizeLong() > static_cast<size_t>(std::numeric_limits<int>::max()) ||
-      !model.SerializeToString(&text)) {
-    return runtime::LimitExceeded("the model is beyond the 2 GiB that one ONNX file holds");
-  }
-  return text;
 }
 
 }  // namespace
