@@ -31,6 +31,9 @@ struct ConvertOptions {
   Limits limits;
   bool fold = true;   // false: every affine step stays one of its own
   bool merge = true;  // false: convolutions that are added up stay apart
+  // Weights of matrix products with at most 4 rows, as far as known (fully connected layers), are
+  // kept as float16 where that changes no column of them by more than 2^-11 of its size.
+  bool half_weights = false;
   // Stops after the pass of this name, or runs this one alone; empty: all of them run. Fails where
   // no pass has the name.
   std::string stop_after;

@@ -16,6 +16,7 @@ converter::ConvertOptions Internal(const ConvertOptions& options) {
   converter::ConvertOptions internal;
   internal.input_shapes = options.input_shapes;
   internal.fold = options.fold;
+  internal.half_weights = options.half_weights;
   if (options.max_file_bytes > 0) internal.limits.file_bytes = options.max_file_bytes;
   if (options.max_nodes > 0) internal.limits.nodes = options.max_nodes;
   if (options.max_memory_bytes > 0) internal.limits.memory_bytes = options.max_memory_bytes;

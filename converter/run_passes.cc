@@ -13,6 +13,7 @@ struct Pass {
   Status (*run)(Graph& graph);
   bool folds = false;   // left out when folding is off
   bool merges = false;  // left out when merging is off
+  bool halves = false;  // left out unless weights may lose bits
 };
 
 constexpr Pass kPasses[] = {
@@ -36,6 +37,7 @@ constexpr Pass kPasses[] = {
     {"fuse_activation", FuseActivation},
     {"fuse_prologue", FusePrologue, true},
     {"pack_weights", PackWeights},
+    {"halve_weights", HalveWeights, false, false, true},
     {"share_constants", ShareConstants},
     {"eliminate_dead", EliminateDead},
     {"record_batch_norms", RecordBatchNorms},
@@ -68,6 +70,7 @@ Status RunPassesInside(Graph& graph, const ConvertOptions& options) {
 bool Runs(const Pass& pass, const ConvertOptions& options) {
   if (pass.folds && !options.fold) return false;
   if (pass.merges && !options.merge) return false;
+  if (pass.halves && !options.half_weights) return false;
   return options.only_pass.empty() || options.only_pass == pass.name;
 }
 

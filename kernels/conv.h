@@ -27,6 +27,8 @@ enum class WeightLayout : uint8_t {
   kPanels16 = 1,
   // Depthwise (C/G == 1): Conv [taps][M].
   kTapsChannels = 2,
+  // MatMul: kPanels16 of float16 numbers.
+  kPanels16Half = 3,
 };
 
 struct ConvProblem {

@@ -45,6 +45,7 @@ inline int64_t WeightIndex(const ConvProblem& p, WeightLayout layout, int64_t m,
   const int64_t outputs = p.out_channels / p.groups;
   switch (layout) {
     case WeightLayout::kOnnx:
+    case WeightLayout::kPanels16Half:  // MatMul's alone
       break;
     case WeightLayout::kPanels16: {
       const int64_t panel = m / outputs * CeilDiv(outputs, kPanelWidth) + m % outputs / kPanelWidth;

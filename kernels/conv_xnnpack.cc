@@ -1,6 +1,7 @@
 // Convolution and transposed convolution by XNNPACK's operators, to compare with and to choose by
 // name. XNNPACK reads up to XNN_EXTRA_BYTES behind its input, so the image is copied into scratch
-// that has them; its bounds may swallow NaN, so it gets none and activations are applied after it.
+// that has them. Activations are applied after it. It bounds every sum, by infinities here, which
+// makes a NaN a number with some instruction sets: nobody gets it without asking.
 #include <xnnpack.h>
 
 #include <algorithm>

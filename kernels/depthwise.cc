@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "hwy/highway.h"
+#include "kernels/bounds-inl.h"
 #include "kernels/tail-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -46,8 +47,7 @@ HWY_INLINE void Finish(const Place& place, size_t c, size_t count, V (&sums)[kPi
     if (residual != nullptr) {
       sum = hn::Add(sum, LoadSome<kWhole>(residual + i * line.residual_step, count));
     }
-    // Operands in the order that lets a NaN through.
-    sum = hn::Min(high, hn::Max(low, sum));
+    sum = Bounded(sum, low, high);
     if (kWhole) {
       hn::StoreU(sum, d, to + i * line.y_step);
     } else {

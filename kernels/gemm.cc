@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "hwy/highway.h"
+#include "kernels/bounds-inl.h"
 #include "kernels/tail-inl.h"
 #include "kernels/threads.h"
 
@@ -163,8 +164,7 @@ HWY_INLINE void FinishTile(const TileJob& job, float* y, const float* residual,
     float* to = y + r * job.y_step;
     HWY_UNROLL(8)
     for (size_t v = 0; v < kVectors; ++v) {
-      // Operands in the order that lets a NaN through.
-      const V value = hn::Min(high, hn::Max(low, sums[r][v]));
+      const V value = Bounded(sums[r][v], low, high);
       if (v < full) {
         hn::StoreU(value, d, to + v * L);
       } else if (rest > 0 && v == full) {
@@ -264,7 +264,7 @@ void Tiles(const TileJob& job) {
 }
 
 // A single row times kPanels whole panels: many chains at once, weights fetched well ahead.
-constexpr size_t kRowPanels = HWY_MAX(size_t{1}, 8 / kVectorsPerPanel);
+constexpr size_t kRowPanels = HWY_MIN(size_t{4}, HWY_MAX(size_t{1}, 8 / kVectorsPerPanel));
 constexpr size_t kRowFetch = 20;  // steps
 
 template <size_t kPanels>

@@ -6,6 +6,8 @@ namespace pleat::kernels {
 namespace {
 
 constexpr size_t kFewestParts = 4, kMostParts = 8;  // for each thread
+// Of a single row: parts are read through, and all take as long.
+constexpr size_t kFewestRowParts = 2;
 constexpr double kWorthSharing = 12'000;            // cycles
 constexpr double kBytesPerCycle = 8;                // out of the shared cache
 constexpr double kPartCycles = 400;                 // to begin one
@@ -28,7 +30,8 @@ class Splitter {
     double least = Cycles(whole);
     for (size_t m = whole.m_parts; m <= std::min(r_.m, std::max(most, whole.m_parts + threads_));
          ++m) {
-      const size_t first = std::min(r_.units, CeilDiv(kFewestParts * threads_, m));
+      const size_t fewest = r_.m == 1 ? kFewestRowParts : kFewestParts;
+      const size_t first = std::min(r_.units, CeilDiv(fewest * threads_, m));
       for (size_t n = first; n <= r_.units && (n == first || m * n <= most); ++n) {
         const double cycles = Cycles({m, n});
         if (cycles >= least) continue;

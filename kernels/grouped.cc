@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "hwy/highway.h"
+#include "kernels/bounds-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace pleat::kernels {
@@ -73,8 +74,7 @@ HWY_INLINE void Window(const GroupedLine& line, size_t first) {
     if (i >= exist) continue;
     V sum = sums[i];
     if (residual != nullptr) sum = hn::Add(sum, hn::LoadU(d, residual + i * line.residual_step));
-    // Operands in the order that lets a NaN through.
-    hn::StoreU(hn::Min(high, hn::Max(low, sum)), d, to + i * line.y_step);
+    hn::StoreU(Bounded(sum, low, high), d, to + i * line.y_step);
   }
 }
 

@@ -11,7 +11,8 @@
 namespace pleat::kernels {
 
 struct MatMulProblem {
-  ElementType type = ElementType::kFloat32;  // of all operands: float32 or float64
+  // Of all operands, float32 or float64; w is float16 where its layout says so.
+  ElementType type = ElementType::kFloat32;
   int64_t m = 1, n = 1, k = 1;
   bool transpose_a = false;  // a is [k,m]
   bool transpose_b = false;  // w is [n,k]; only with WeightLayout::kOnnx
@@ -22,7 +23,8 @@ struct MatMulProblem {
   double beta = 1;
 
   WeightLayout weight_layout = WeightLayout::kOnnx;
-  const void* weights = nullptr;  // constant w, 64-byte aligned; null: it comes with each run
+  // Constant w, 64-byte aligned; null: it comes with each run. Float16 is constant.
+  const void* weights = nullptr;
   bool has_bias = false;
   // Element strides of c along m and n, 0 where it is broadcast. A plain bias is {0, 1}.
   int64_t bias_stride_m = 0;

@@ -1,5 +1,5 @@
-// Matrix product on panels of 16 columns: a constant right side is read in place or packed once,
-// any other is packed at the start of each run. alpha is multiplied into the panels, beta into c.
+// Matrix product on panels of 16 columns: a constant right side is read in place or packed once
+// (float16 is widened), any other is packed at the start of each run. alpha is multiplied into the panels, beta into c.
 #include <algorithm>
 #include <vector>
 
@@ -7,6 +7,7 @@
 #include "kernels/conv_geometry.h"
 #include "kernels/epilogue.h"
 #include "kernels/gemm.h"
+#include "kernels/half.h"
 #include "kernels/matmul.h"
 #include "kernels/split.h"
 
@@ -46,7 +47,11 @@ class PanelMatMul final : public Kernel {
     if (p.weights != nullptr && one_b && !in_place_) {
       packed_ = hwy::AllocateAligned<float>(PanelCount() + 1);
       for (size_t panel = 0; panel < Panels(); ++panel) {
-        PackPanel(static_cast<const float*>(p.weights), panel, packed_.get());
+        if (p.weight_layout == WeightLayout::kPanels16Half) {
+          WidenPanel(static_cast<const Float16*>(p.weights), panel, packed_.get());
+        } else {
+          PackPanel(static_cast<const float*>(p.weights), panel, packed_.get());
+        }
       }
     }
     row_bias_ = p.has_bias && p.bias_stride_m == 0;
@@ -141,6 +146,12 @@ class PanelMatMul final : public Kernel {
       for (size_t i = 0; i < width; ++i) to[i] = from[i * column_step] * alpha;
       std::fill(to + width, to + kPanelWidth, 0.0f);
     }
+  }
+
+  void WidenPanel(const Float16* from, size_t panel, float* packed) const {
+    const size_t numbers = k_ * kPanelWidth, place = panel * numbers;
+    const auto alpha = static_cast<float>(p_.alpha);
+    for (size_t i = place; i < place + numbers; ++i) packed[i] = ToFloat(from[i]) * alpha;
   }
 
   void FillBias(const float* bias, float* padded) const {

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "kernels/conv_geometry.h"
+#include "kernels/half.h"
 #include "kernels/matmul.h"
 
 namespace pleat::kernels {
@@ -10,7 +11,15 @@ namespace {
 template <class T>
 class ReferenceMatMul final : public Kernel {
  public:
-  explicit ReferenceMatMul(const MatMulProblem& problem) : p_(problem) {}
+  explicit ReferenceMatMul(const MatMulProblem& problem) : p_(problem) {
+    if (p_.weight_layout != WeightLayout::kPanels16Half) return;
+    const auto* halves = static_cast<const Float16*>(p_.weights);
+    const auto count = static_cast<size_t>(PanelElements(p_.k, p_.n));
+    widened_.resize(count + 1);  // never null, which would mean an operand
+    for (size_t i = 0; i < count; ++i) widened_[i] = ToFloat(halves[i]);
+    p_.weights = widened_.data();
+    p_.weight_layout = WeightLayout::kPanels16;
+  }
 
   void Run(const Operands& operands) const override {
     const auto taken = TakeOperands<T>(p_, operands);
@@ -54,7 +63,8 @@ class ReferenceMatMul final : public Kernel {
     }
   }
 
-  const MatMulProblem p_;
+  MatMulProblem p_;
+  std::vector<T> widened_;
 };
 
 std::unique_ptr<Kernel> Make(const MatMulProblem& p) {

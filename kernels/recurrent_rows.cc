@@ -5,6 +5,7 @@
 #include "hwy/foreach_target.h"
 // Per target.
 #include "hwy/highway.h"
+#include "kernels/bounds-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace pleat::kernels {
@@ -17,8 +18,7 @@ void Clip(float bound, float* x, size_t count) {
   const RowTag d;
   const auto low = hn::Set(d, -bound), high = hn::Set(d, bound);
   for (size_t i = 0; i < count; i += hn::Lanes(d)) {
-    // Operands in the order that lets a NaN through.
-    hn::Store(hn::Min(high, hn::Max(low, hn::Load(d, x + i))), d, x + i);
+    hn::Store(Bounded(hn::Load(d, x + i), low, high), d, x + i);
   }
 }
 

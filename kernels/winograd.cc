@@ -5,6 +5,7 @@
 #include "hwy/foreach_target.h"
 // Per target.
 #include "hwy/highway.h"
+#include "kernels/bounds-inl.h"
 #include "kernels/tail-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -181,8 +182,7 @@ HWY_INLINE void OutputChannels(const WinogradOutput& tile, size_t c, size_t coun
         const float* from = tile.residual + i * tile.residual_line + j * tile.residual_pixel + c;
         value = hn::Add(value, kWhole ? hn::LoadU(tag, from) : LoadFirst(tag, from, count));
       }
-      // Operands in the order that lets a NaN through.
-      value = hn::Min(high, hn::Max(low, value));
+      value = Bounded(value, low, high);
       float* to = tile.y + i * tile.y_line + j * tile.y_pixel + c;
       if (kWhole) {
         hn::StoreU(value, tag, to);

@@ -24,6 +24,9 @@ struct Tolerance {
   bool strict = false;
 };
 
+// `bound` where weights were rounded to float16 on purpose.
+inline constexpr double kHalfWeightsBound = 2e-3;
+
 // The tolerance of ONNX's own test runner.
 inline constexpr Tolerance kOnnxTolerance{.atol = 1e-7, .rtol = 1e-3, .strict = true};
 

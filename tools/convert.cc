@@ -30,7 +30,7 @@ struct Flags {
   std::vector<std::string> shapes;
   converter::TrainingMode training = converter::TrainingMode::kBatch;
   converter::Limits limits;
-  bool verify = false, no_fold = false, dump = false;
+  bool verify = false, no_fold = false, half_weights = false, dump = false;
 };
 
 std::span<const std::byte> BytesOf(const std::string& text) {
@@ -67,6 +67,9 @@ Status CheckPaths(const Flags& flags, const Command& command) {
   const auto targets = TargetsOf(flags);
   if (flags.output.empty() && flags.onnx.empty()) {
     return InvalidArgument("nothing to write: give -o OUT.pleat, --emit-onnx OUT.onnx or both");
+  }
+  if (flags.half_weights && flags.output.empty()) {
+    return InvalidArgument("--half-weights is about the .pleat file: give -o OUT.pleat");
   }
   for (size_t i = 0; i < targets.size(); ++i) {
     const auto& [what, path] = targets[i];
@@ -124,6 +127,7 @@ converter::ConvertOptions OptionsOf(const Flags& flags, const Command& command,
   converter::ConvertOptions options;
   options.input_shapes = std::move(shapes);
   options.fold = !flags.no_fold;
+  options.half_weights = flags.half_weights;
   options.training = flags.training;
   options.limits = flags.limits;
   options.stop_after = flags.stop_after;
@@ -145,15 +149,44 @@ converter::ConvertOptions OptionsOf(const Flags& flags, const Command& command,
   return options;
 }
 
+// Products whose weights became float16, and all that have constant weights.
+struct Products {
+  size_t halved = 0, all = 0;
+};
+Products CountProducts(const Graph& graph) {
+  Products count;
+  for (const runtime::Node& node : graph.nodes) {
+    for (const Graph& subgraph : node.subgraphs) {
+      const Products inside = CountProducts(subgraph);
+      count.halved += inside.halved;
+      count.all += inside.all;
+    }
+    const auto* product = node.As<runtime::fb::MatMulT>();
+    if (product == nullptr) continue;
+    const runtime::Tensor* weights = graph.ConstantOf(node.input(1));
+    if (weights == nullptr) continue;
+    ++count.all;
+    if (weights->element() == runtime::ElementType::kFloat16) ++count.halved;
+  }
+  return count;
+}
+
+// Of the .pleat file; an ONNX file's weights are float32 all the same.
+double BoundOf(const Flags& flags) {
+  return flags.half_weights ? kHalfWeightsBound : Tolerance().bound;
+}
+
 // The bytes to be written against the original network.
 Result<VerifyReport> VerifyBytes(const Flags& flags, const std::string& bytes,
-                                 const std::map<std::string, runtime::Shape>& shapes) {
+                                 const std::map<std::string, runtime::Shape>& shapes,
+                                 double bound) {
   PLEAT_ASSIGN_OR_RETURN(const Graph original,
                          converter::ImportOnnxFile(flags.input, {.input_shapes = shapes,
                                                                  .training = flags.training}));
   PLEAT_ASSIGN_OR_RETURN(auto model, runtime::Model::FromBytes(BytesOf(bytes)));
   VerifyOptions options;
   options.shapes = shapes;
+  options.tolerance.bound = bound;
   return Verify(original, std::move(model), options);
 }
 
@@ -170,7 +203,7 @@ Result<std::string> ReportOf(const Flags& flags, const Graph& graph, const std::
                                       .fold = !flags.no_fold}));
   report["outputs"] = nullptr;
   if (!flags.output.empty()) {
-    const auto check = VerifyBytes(flags, bytes, shapes);
+    const auto check = VerifyBytes(flags, bytes, shapes, BoundOf(flags));
     if (check.ok()) report["outputs"] = JsonOf(*check)["outputs"];
   }
   return flags.report.ends_with(".html") ? CertificatePage(report, original, flags.input)
@@ -207,7 +240,8 @@ Status Convert(const Flags& flags, const Command& command) {
     }
     if (flags.verify) progress.Show("verifying against the original network in double");
     if (flags.verify && !flags.output.empty()) {
-      PLEAT_ASSIGN_OR_RETURN(VerifyReport check, VerifyBytes(flags, bytes, shapes));
+      PLEAT_ASSIGN_OR_RETURN(VerifyReport check,
+                             VerifyBytes(flags, bytes, shapes, BoundOf(flags)));
       verified.push_back(std::move(check));
     }
     if (flags.verify && !flags.onnx.empty()) {
@@ -216,7 +250,8 @@ Status Convert(const Flags& flags, const Command& command) {
           converter::ConvertOnnx(BytesOf(onnx), {.input_shapes = shapes,
                                                  .training = flags.training,
                                                  .fold = false}));
-      PLEAT_ASSIGN_OR_RETURN(VerifyReport check, VerifyBytes(flags, SerializeGraph(again), shapes));
+      PLEAT_ASSIGN_OR_RETURN(VerifyReport check, VerifyBytes(flags, SerializeGraph(again), shapes,
+                                                             Tolerance().bound));
       verified.push_back(std::move(check));
     }
   }
@@ -236,6 +271,7 @@ Status Convert(const Flags& flags, const Command& command) {
   const BatchNormCount norms = CountBatchNorms(graph);
   const std::string& target = flags.output.empty() ? flags.onnx : flags.output;
   const size_t size = flags.output.empty() ? onnx.size() : bytes.size();
+  const Products products = CountProducts(graph);
   if (command.json) {
     Json json = {
         {"version", 1},
@@ -246,6 +282,9 @@ Status Convert(const Flags& flags, const Command& command) {
         {"nodes_before", sizes.nodes_before},
         {"nodes_after", graph.nodes.size()},
         {"batch_norms", {{"total", norms.total}, {"folded", norms.folded}, {"kept", norms.kept}}}};
+    if (flags.half_weights) {
+      json["half_weights"] = {{"products", products.all}, {"float16", products.halved}};
+    }
     if (!flags.onnx.empty()) json["onnx"] = flags.onnx;
     if (!verified.empty()) json["verify"] = JsonOf(verified.front());
     if (verified.size() > 1) json["verify_onnx"] = JsonOf(verified.back());
@@ -260,6 +299,10 @@ Status Convert(const Flags& flags, const Command& command) {
       fmt::print(to, "{}: {} nodes become {}, {} of {} batch norms folded, {}{}\n", Printable(target),
                  sizes.nodes_before, graph.nodes.size(), norms.folded, norms.total, BytesText(size),
                  verified.empty() ? "" : ", verified");
+    }
+    if (pass && flags.half_weights) {
+      fmt::print(to, "weights of {} of {} matrix products are float16\n", products.halved,
+                 products.all);
     }
     if (pass && !flags.onnx.empty() && !flags.output.empty()) {
       fmt::print(to, "{}: the same folded, as ONNX, {}\n", Printable(flags.onnx),
@@ -278,6 +321,7 @@ void AddConvert(CLI::App& app, Command& command) {
                            "  pleat convert net.onnx -o net.pleat\n"
                            "  pleat convert net.onnx -o net.pleat --verify --report folds.json\n"
                            "  pleat convert net.onnx -o net.pleat --input-shape image:1,3,224,224\n"
+                           "  pleat convert net.onnx -o net.pleat --half-weights --verify\n"
                            "  pleat convert net.onnx --emit-onnx folded.onnx\n"
                            "  curl -s https://example.org/net.onnx | pleat convert - -o - > net.pleat\n"
                            "Nothing is written when anything fails.");
@@ -291,10 +335,13 @@ void AddConvert(CLI::App& app, Command& command) {
       "or a page to read where the name ends in .html");
   verb->add_flag("--verify", flags->verify,
                  "Compare with the original network run in double before writing; exit 7 beyond "
-                 "1e-4 of max|y|");
+                 "1e-4 of max|y|, with --half-weights 2e-3");
   AddShapeFlag(verb, flags->shapes);
   AddTrainingFlag(verb, flags->training);
   verb->add_flag("--no-fold", flags->no_fold, "Leave every batch norm a step of its own");
+  verb->add_flag("--half-weights", flags->half_weights,
+                 "Keep the weights of fully connected layers as float16, half as long and faster "
+                 "to read, where no output's weights lose more than rounding to 11 bits takes");
   verb->add_option("--max-file-bytes", flags->limits.file_bytes,
                    "Refuse a larger ONNX file before it is read, exit 6")
       ->check(CLI::PositiveNumber)

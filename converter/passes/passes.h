@@ -53,6 +53,8 @@ Status ChannelsLast(Graph& graph);
 Status RoundConstants(Graph& graph);
 // Constant weights lie in memory as kernels read them.
 Status PackWeights(Graph& graph);
+// Those of fully connected layers are kept as float16: half the bytes, 11 bits of each number.
+Status HalveWeights(Graph& graph);
 // Equal constants become one.
 Status ShareConstants(Graph& graph);
 // Nodes and values that no output needs are dropped.

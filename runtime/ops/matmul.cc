@@ -59,8 +59,26 @@ Result<Shape> Broadcast(const Shape& a, const Shape& b) {
   return out;
 }
 
+bool IsHalf(const fb::MatMulT& fields) {
+  return fields.weight_layout == static_cast<uint8_t>(WeightLayout::kPanels16Half);
+}
+
+// Weights that are kept as float16 stand for float32.
+Status CheckElements(const Node& node, std::span<const Type> inputs) {
+  if (!IsHalf(*node.As<fb::MatMulT>()) || inputs.size() < 2) {
+    return CheckProductElements(node, inputs, kNames);
+  }
+  if (inputs[1].element != ElementType::kFloat16) {
+    return InvalidModel(std::string("expected packed weights of float16, got ") +
+                        ElementName(inputs[1].element));
+  }
+  std::vector<Type> meant(inputs.begin(), inputs.end());
+  meant[1].element = ElementType::kFloat32;
+  return CheckProductElements(node, meant, kNames);
+}
+
 Result<Shape> PackedShape(const fb::MatMulT& fields, const Type& b, const Tensor* known) {
-  if (fields.weight_layout != static_cast<uint8_t>(WeightLayout::kPanels16)) {
+  if (fields.weight_layout != static_cast<uint8_t>(WeightLayout::kPanels16) && !IsHalf(fields)) {
     return InvalidModel("unknown weight layout " + std::to_string(fields.weight_layout));
   }
   if (fields.transpose_b) return InvalidModel("packed weights cannot be transposed");
@@ -129,7 +147,7 @@ Result<MatMulShape> Describe(const Node& node, std::span<const Type> inputs, con
 }
 
 Status Infer(InferContext& context) {
-  PLEAT_RETURN_IF_ERROR(CheckProductElements(context.node, context.inputs, kNames));
+  PLEAT_RETURN_IF_ERROR(CheckElements(context.node, context.inputs));
   context.outputs[0] = {.element = context.inputs[0].element, .ranked = false};
   if (!context.inputs[0].ranked || !context.inputs[1].ranked) return Status::Ok();
   PLEAT_ASSIGN_OR_RETURN(const MatMulShape shape,

@@ -96,6 +96,12 @@ TEST(InnerLoops, OfProductsStayInRegisters) {
   }
 }
 
+TEST(InnerLoops, OfFloat16WeightsStayInRegisters) {
+  const std::vector<InnerLoop> loops = InnerLoops("half_rows.cc.o");
+  if (loops.empty()) GTEST_SKIP() << "no loop of fused multiply-adds of x86, or no objdump";
+  for (const InnerLoop& loop : loops) EXPECT_EQ(loop.vectors_on_stack, 0) << loop.function;
+}
+
 TEST(InnerLoops, OfDepthwiseConvolutionsKeepTheirSums) {
   const std::vector<InnerLoop> loops = InnerLoops("depthwise.cc.o");
   if (loops.empty()) GTEST_SKIP() << "no loop of fused multiply-adds of x86, or no objdump";

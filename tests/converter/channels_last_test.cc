@@ -299,5 +299,55 @@ TEST(PackWeights, EveryLayoutGivesTheSameAnswers) {
   }
 }
 
+// x of `shape` times [5, columns], as converted with half weights.
+Graph Halved(const Shape& shape, int64_t columns, const fb::MatMulT& fields = {},
+             float weight = 0) {
+  Net net;
+  std::vector<float> weights(static_cast<size_t>(5 * columns));
+  for (float& number : weights) number = static_cast<float>(net.random.Between(-3, 3));
+  if (weight != 0) weights[7] = weight;
+  const ValueId w =
+      net.Constant(fields.transpose_b ? Shape{columns, 5} : Shape{5, columns}, weights);
+  net.Output(net.Relu(net.MatMul(net.Input(shape), w, net.Weights({columns}), fields)));
+  return ExpectSameAnswers(net.graph, 0, {.half_weights = true});
+}
+
+int HalfWeights(const Graph& graph) {
+  int count = 0;
+  for (const Node& node : graph.nodes) {
+    const Tensor* weights = graph.ConstantOf(node.input(1));
+    count += weights != nullptr && weights->element() == ElementType::kFloat16 ? 1 : 0;
+  }
+  return count;
+}
+
+TEST(HalveWeights, OfFewRowsGivesTheSameAnswersWhereFloat16HoldsThem) {
+  EXPECT_EQ(HalfWeights(Halved({1, 5}, 16)), 1);
+  EXPECT_EQ(HalfWeights(Halved({4, 5}, 37)), 1);
+  EXPECT_EQ(HalfWeights(Halved({2, 2, 5}, 37)), 1);
+  EXPECT_EQ(HalfWeights(Halved({runtime::kUnknownDim, 5}, 21)), 1);
+  fb::MatMulT fields;
+  fields.transpose_b = true;
+  fields.alpha = 0.5f;
+  EXPECT_EQ(HalfWeights(Halved({3, 5}, 33, fields)), 1);
+}
+
+TEST(HalveWeights, LeavesWhatWouldLoseMoreOrGainNothing) {
+  EXPECT_EQ(HalfWeights(Halved({1, 5}, 15)), 0) << "not in panels";
+  EXPECT_EQ(HalfWeights(Halved({5, 5}, 16)), 0) << "many rows";
+  EXPECT_EQ(HalfWeights(Halved({3, 2, 5}, 16)), 0) << "many rows";
+  EXPECT_EQ(HalfWeights(Halved({1, 5}, 16, {}, 65536)), 0) << "beyond float16";
+  EXPECT_EQ(HalfWeights(Halved({1, 5}, 16, {}, 65504)), 1);
+  fb::MatMulT transposed;
+  transposed.transpose_a = true;
+  EXPECT_EQ(HalfWeights(Halved({5, 1}, 16, transposed)), 0);
+  Net net;
+  std::vector<float> weights(5 * 16, 1);
+  for (size_t row = 0; row < 5; ++row) weights[row * 16 + 3] = 0x1.8p-24f;
+  net.Output(net.MatMul(net.Input({1, 5}), net.Constant({5, 16}, weights)));
+  EXPECT_EQ(HalfWeights(Converted(net.graph, {.half_weights = true})), 0) << "a tiny column";
+  EXPECT_EQ(HalfWeights(Converted(net.graph)), 0) << "not asked for";
+}
+
 }  // namespace
 }  // namespace pleat::tests

@@ -379,6 +379,51 @@ TEST(Conv, PackedWeightsKeepEveryWeightOnce) {
   EXPECT_EQ(sum, packed_sum);
 }
 
+// With every instruction set, and where no NaN is read there is none.
+TEST(Conv, NaNsPassTheBounds) {
+  Random random(9);
+  for (const int64_t groups : {1, 6, 24}) {
+    ConvProblem p;
+    p.in_channels = p.out_channels = 24;
+    p.groups = groups;
+    for (int d = 1; d < 3; ++d) {
+      p.kernel[d] = 3;
+      p.pad_begin[d] = p.pad_end[d] = 1;
+      p.in[d] = 9;
+    }
+    p = Sized(p);
+    p.activation = {UnaryKind::kClip, 0, 6};
+    const auto weights = random.Values<float>(
+        static_cast<size_t>(ConvWeightElements(p, WeightLayout::kOnnx)));
+    p.weights = weights.data();
+    auto x = random.Values<float>(9 * 9 * 24);
+    for (size_t c = 0; c < 24; ++c) x[(4 * 9 + 4) * 24 + c] = std::nanf("");
+    for (const std::string& set : InstructionSets()) {
+      UseInstructionSet(set);
+      for (const auto& candidate : ConvCandidates()) {
+        p.select.only = candidate.name;
+        if (!candidate.refuse(p).empty()) continue;
+        if (candidate.name == std::string("xnnpack")) continue;  // it makes NaNs numbers
+        const auto kernel = candidate.make(p);
+        tests::Guarded<std::byte> scratch((kernel->scratch_bytes(1) + 63) / 64 * 64);
+        std::vector<float> y(x.size());
+        const void* in = x.data();
+        void* out = y.data();
+        kernel->Run({&in, &out, scratch.data(), &tests::Pool(1)});
+        for (size_t pixel = 0; pixel < 9 * 9; ++pixel) {
+          const bool near = pixel / 9 - 3 < 3 && pixel % 9 - 3 < 3;
+          if (!near && std::string(candidate.name).starts_with("winograd")) continue;
+          for (size_t c = 0; c < 24; ++c) {
+            ASSERT_EQ(std::isnan(y[pixel * 24 + c]), near)
+                << candidate.name << " " << set << " groups " << groups << " pixel " << pixel;
+          }
+        }
+      }
+    }
+  }
+  UseInstructionSet(InstructionSets()[0]);
+}
+
 TEST(Conv, EmptyImagesAreFine) {
   ConvProblem p;
   p.batch = 0;

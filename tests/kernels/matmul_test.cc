@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <memory>
 
+#include "kernels/half.h"
 #include "tests/kernels/product_support.h"
 
 namespace pleat::kernels {
@@ -13,6 +15,12 @@ using tests::Flush;
 using tests::Random;
 
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+std::vector<Float16> Halves(const std::vector<float>& values) {
+  std::vector<Float16> halves;
+  for (const float value : values) halves.push_back(ToFloat16(value));
+  return halves;
+}
 
 template <class T>
 std::vector<T> Convert(const std::vector<float>& values) {
@@ -26,10 +34,14 @@ void Check(MatMulProblem p, size_t products, bool shared_b, bool constant, Rando
   p.type = ElementTypeOf<T>();
   const auto m = static_cast<size_t>(p.m), n = static_cast<size_t>(p.n);
   const auto k = static_cast<size_t>(p.k);
-  const bool packed = p.weight_layout == WeightLayout::kPanels16;
+  const bool half = p.weight_layout == WeightLayout::kPanels16Half;
+  const bool packed = half || p.weight_layout == WeightLayout::kPanels16;
   const size_t b_count = shared_b ? 1 : products;
   const auto a = random.Values<T>(products * m * k);
-  const auto b = random.Values<float>(b_count * k * n);
+  auto b = random.Values<float>(b_count * k * n);
+  if (half) {
+    for (float& value : b) value = ToFloat(ToFloat16(value));
+  }
   std::vector<float> stored = b;
   if (packed) {
     const auto panel = static_cast<size_t>(PanelElements(p.k, p.n));
@@ -47,8 +59,13 @@ void Check(MatMulProblem p, size_t products, bool shared_b, bool constant, Rando
   const auto w = Convert<T>(stored);
   tests::Guarded<T> aligned((w.size() + 63) / 64 * 64);
   std::copy(w.begin(), w.end(), aligned.data());
+  const std::vector<Float16> halves = half ? Halves(stored) : std::vector<Float16>();
+  tests::Guarded<Float16> aligned_halves((halves.size() + 63) / 64 * 64);
+  std::copy(halves.begin(), halves.end(), aligned_halves.data());
   std::vector<std::vector<T>> operands = {a};
-  if (constant) {
+  if (half) {
+    p.weights = aligned_halves.data();
+  } else if (constant) {
     p.weights = aligned.data();
   } else {
     operands.push_back(w);
@@ -95,7 +112,7 @@ void Check(MatMulProblem p, size_t products, bool shared_b, bool constant, Rando
   const std::string label =
       "m" + std::to_string(p.m) + " n" + std::to_string(p.n) + " k" + std::to_string(p.k) + " x" +
       std::to_string(products) + (p.transpose_a ? " ta" : "") + (p.transpose_b ? " tb" : "") +
-      (packed ? " panels" : "") + (constant ? "" : " dynamic") +
+      (half ? " halves" : packed ? " panels" : "") + (constant ? "" : " dynamic") +
       (p.has_bias
            ? " bias " + std::to_string(p.bias_stride_m) + "," + std::to_string(p.bias_stride_n)
            : "");
@@ -136,7 +153,62 @@ TEST(MatMul, EveryCandidateMatchesItsDefinition) {
   Random random(1);
   tests::Ran ran;
   for (int i = 0; i < 400 && !HasFatalFailure(); ++i) CheckRandom<float>(random, ran);
-  for (const auto& candidate : MatMulCandidates()) EXPECT_GE(ran[candidate.name], 100);
+  for (const char* candidate : {"panels", "reference"}) EXPECT_GE(ran[candidate], 100);
+}
+
+TEST(MatMul, WeightsOfFloat16AreReadInPlace) {
+  constexpr int64_t kSizes[] = {1, 5, 15, 16, 17, 47, 64, 65, 130, 513};
+  Random random(5);
+  tests::Ran ran;
+  for (int i = 0; i < 80 && !HasFatalFailure(); ++i) {
+    MatMulProblem p;
+    p.m = random.Chance(0.5) ? 1 : random.Between(2, 6);
+    p.n = kSizes[random.Below(10)];
+    p.k = random.Chance(0.05) ? 0 : kSizes[random.Below(10)];
+    p.weight_layout = WeightLayout::kPanels16Half;
+    p.transpose_a = random.Chance(0.2);
+    if (random.Chance(0.2)) p.alpha = 0.75;
+    if (random.Chance(0.3)) p.beta = -1.5;
+    p.has_bias = random.Chance(0.7);
+    p.bias_stride_n = random.Chance(0.8) ? 1 : 0;
+    p.bias_stride_m = random.Chance(0.2) ? p.n : 0;
+    p.has_residual = random.Chance(0.25);
+    p.activation = random.Chance(0.5) ? Activation{UnaryKind::kClip, 0, kInfinity}
+                                      : Activation{UnaryKind::kSigmoid};
+    Check<float>(p, random.Chance(0.8) ? 1 : 3, true, true, random, ran);
+  }
+  for (const auto& candidate : MatMulCandidates()) EXPECT_GE(ran[candidate.name], 30);
+}
+
+TEST(MatMul, EveryFloat16WeightIsItsValue) {
+  constexpr int64_t kAll = 65536;
+  std::vector<Float16> weights;
+  for (uint32_t bits = 0; bits < kAll; ++bits) weights.push_back({static_cast<uint16_t>(bits)});
+  const float one = 1;
+  std::vector<float> y(weights.size());
+  const void* in = &one;
+  void* out = y.data();
+  MatMulProblem p;
+  p.n = kAll;
+  p.weight_layout = WeightLayout::kPanels16Half;
+  p.weights = weights.data();
+  for (const std::string& set : InstructionSets()) {
+    UseInstructionSet(set);
+    for (const auto& candidate : MatMulCandidates()) {
+      const auto kernel = candidate.make(p);
+      std::vector<std::byte> scratch(kernel->scratch_bytes(1) + 64);
+      void* aligned = scratch.data();
+      size_t room = scratch.size();
+      std::align(64, kernel->scratch_bytes(1), aligned, room);
+      kernel->Run({&in, &out, aligned, &tests::Pool(1)});
+      for (size_t i = 0; i < y.size(); ++i) {
+        const float want = ToFloat(weights[i]);
+        ASSERT_TRUE(y[i] == want || (std::isnan(y[i]) && std::isnan(want)))
+            << candidate.name << " " << set << ": " << i << " is " << want << ", got " << y[i];
+      }
+    }
+  }
+  UseInstructionSet(InstructionSets()[0]);
 }
 
 TEST(MatMul, ReferenceComputesInDouble) {

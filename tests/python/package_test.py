@@ -75,6 +75,13 @@ class PackageTest(unittest.TestCase):
         self.assertLess(measured["batch_norms"][0]["measured_error"], 1e-4)
         self.assertEqual((self.folder / "m.pleat").read_bytes(), self.network.read_bytes())
 
+    def test_half_weights(self):
+        mlp = DIGITS.parent / "digits_mlp" / "model.onnx"
+        whole = pleat.convert(mlp, self.folder / "whole.pleat")
+        half = pleat.convert(mlp, self.folder / "half.pleat", half_weights=True, verify=True)
+        self.assertLess(half["bytes"], 0.6 * whole["bytes"])
+        self.assertEqual(half["verify"]["outputs"][0]["bound"], 2e-3)
+
     def test_output_defaults_to_the_name_beside(self):
         path = self.pair()
         self.assertEqual(pleat.convert(str(path))["output"], str(path.with_suffix(".pleat")))

@@ -384,6 +384,15 @@ TEST(Refusals, Products) {
   ExpectSays(matmul(fits), {a, b}, "expected packed weights to be a constant of rank 1, got a computed value");
   ExpectSays(matmul(fits), {a, FloatType({4, 16})}, "to be a constant of rank 1, got float32[4,16]", known({4, 16}));
   ExpectSays(matmul([&](auto& f) { fits(f), f.weight_rows = 3; }), {FloatType({2, 3}), b}, "expected 48 packed weights", known({64}));
+  const auto half = [&](fb::MatMulT& f) { fits(f), f.weight_layout = static_cast<uint8_t>(kernels::WeightLayout::kPanels16Half); };
+  const Type halves = Of(ElementType::kFloat16, {64});
+  const std::vector<Tensor> known_halves = {{}, Tensor::Make(ElementType::kFloat16, {64})};
+  EXPECT_TRUE(InferTypes(matmul(half), {a, halves}, known_halves).ok());
+  ExpectSays(matmul(half), {a, b}, "expected packed weights of float16, got float32", known({64}));
+  ExpectSays(matmul(half), {Of(ElementType::kFloat64, {2, 4}), halves}, "expected b of float64 as a, got float32", known_halves);
+  ExpectSays(matmul(half), {a, halves}, "expected packed weights to be a constant of rank 1, got a computed value");
+  ExpectSays(matmul(half), {a}, "expected an input b, got none");
+  ExpectSays(matmul(fits), {a, halves}, "expected b of float32 or float64, got float16", known_halves);
   ExpectSays(fb::MatMulT(), {a, FloatType({})}, "expected b of rank 1 or more");
   ExpectSays(matmul([](auto& f) { f.transpose_a = true; }), {FloatType({4}), FloatType({4, 2})}, "a 1-D a cannot be transposed");
   ExpectSays(fb::MatMulT(), {a, FloatType({5, 2})}, "expected b with 4 rows as a has columns, got 5");

@@ -67,7 +67,10 @@ def test_conclusions():
     assert "What is behind" not in text  # it is ahead and has no goal
     results["measurements"]["1/net/1/loose"] = results["measurements"]["2/net/1/loose"] = \
         measurement(9, 1e-3)
+    for turn in range(3):
+        results["measurements"][f"{turn}/net/1/pleat_half"] = measurement(7.5, 1e-3)
     text = report.text_of(results, "picture.svg")
+    assert "| all | 1 of 1; least: 1.20× (net, loose) | met |" in text, text
     for row in ("| **net** | 4 | 3.2 | 73 of 100 | 0.877 |  |",
                 "| Conv depthwise, to 28×28×64 | 2 | 0.5 | 2 | 0.489 | 9 multiply-adds for each "
                 "number: memory |",

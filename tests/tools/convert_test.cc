@@ -163,6 +163,28 @@ TEST(ConvertTest, NothingFoldsWhenToldNotTo) {
   EXPECT_EQ(Pleat({"explain", folder / "plain.pleat", "--json"}).Json()["summary"]["folded"], 0);
 }
 
+TEST(ConvertTest, HalfWeightsAreHalfAsLongAndHeldAgainstTheirBound) {
+  const TempFolder folder;
+  const std::string mlp = ModelPath("digits_mlp/model.onnx"), out = folder / "half.pleat";
+  const Outcome outcome = Pleat({"convert", mlp, "-o", out, "--half-weights", "--verify", "--json"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const nlohmann::json json = outcome.Json();
+  EXPECT_EQ(json["half_weights"]["products"], 4);
+  EXPECT_EQ(json["half_weights"]["float16"], 3) << "the last has 10 columns";
+  const nlohmann::json& output = json["verify"]["outputs"][0];
+  EXPECT_EQ(output["bound"], 2e-3);
+  EXPECT_GT(output["scaled_error"], 1e-6) << "nothing was rounded";
+  EXPECT_LT(ReadText(out).size(), ReadText(Converted("digits_mlp")).size() * 6 / 10);
+  EXPECT_TRUE(Pleat({"verify", mlp, out, "--bound", "1e-6"}).FailedWith(7));
+  EXPECT_EQ(Pleat({"verify", mlp, out, "--bound", "2e-3"}).code, 0);
+  EXPECT_TRUE(
+      Pleat({"convert", mlp, "--emit-onnx", folder / "n.onnx", "--half-weights"}).FailedWith(2));
+  const Outcome both = Pleat({"convert", mlp, "-o", out, "--emit-onnx", folder / "n.onnx",
+                              "--half-weights", "--verify", "--json"});
+  ASSERT_EQ(both.code, 0) << both.err;
+  EXPECT_EQ(both.Json()["verify_onnx"]["outputs"][0]["bound"], 1e-4);
+}
+
 TEST(ConvertTest, MoreThanTheLimitsAllowExitsWith6) {
   const TempFolder folder;
   const std::string out = folder / "net.pleat", bytes = std::to_string(ReadText(kCnn).size());

@@ -39,6 +39,14 @@ def goals_table(summary):
         mean = geometric_mean(lead[1] for lead in leads.values())
         rows.append([f"geometric mean over the best, {unit}", "≥ 1.25×", f"{mean:.2f}×",
                      verdict(mean >= 1.25)])
+        halves = summary.half_leads(threads)
+        if halves:
+            least = min(halves, key=lambda network: halves[network][1])
+            rows.append([f"ahead with `--half-weights` where the best is beyond {ACCURATE:g} of "
+                         f"max\\|y\\| itself, {unit}", "all",
+                         f"{sum(lead[1] > 1 for lead in halves.values())} of {len(halves)}; least: "
+                         f"{halves[least][1]:.2f}× ({least}, {halves[least][0]})",
+                         verdict(halves[least][1] > 1)])
     exact = summary.leads(1, accurate=True)
     if exact:
         mean = geometric_mean(lead[1] for lead in exact.values())

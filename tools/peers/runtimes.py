@@ -38,7 +38,7 @@ class Runtime:
 
 class Pleat(Runtime):
     converted = ("model.pleat",)
-    low_memory = exact = False
+    low_memory = exact = half_weights = False
 
     def version(self):
         # The program's and the library's own bytes: another build is another runtime.
@@ -51,7 +51,7 @@ class Pleat(Runtime):
 
     def convert(self, network, folder):
         subprocess.run([self.options.pleat, "convert", network.onnx, "-o", folder / "model.pleat",
-                        "-q"], check=True)
+                        "-q", *(["--half-weights"] if self.half_weights else [])], check=True)
 
     def load(self, network, folder, threads):
         from peers.pleat_library import Model
@@ -72,6 +72,10 @@ class PleatExact(Pleat):
 
 class PleatLow(Pleat):
     low_memory = True
+
+
+class PleatHalf(Pleat):
+    half_weights = True
 
 
 class OnnxRuntime(Runtime):
@@ -261,5 +265,6 @@ class LiteRt(Runtime):
 
 
 RUNTIMES = {"pleat": Pleat, "pleat_exact": PleatExact, "pleat_low": PleatLow,
+            "pleat_half": PleatHalf,
             "onnxruntime": OnnxRuntime, "openvino": OpenVino, "mnn": Mnn, "ncnn": Ncnn,
             "ncnn_fp32": NcnnFloat32, "litert": LiteRt}

@@ -134,11 +134,11 @@ class Summary:
         return {name: cell for name, cell in cells.items()
                 if cell and not cell.wrong and (cell.accurate or not accurate)}
 
-    def lead(self, network, threads, accurate=False):
+    def lead(self, network, threads, accurate=False, ours="pleat"):
         """(best rival, its time over Pleat's: the median over rounds of the ratio in a round, its
         least and most), or None."""
         rivals = self.rivals(network, threads, accurate)
-        ours = self.get(network, threads, "pleat")
+        ours = self.get(network, threads, ours)
         if not rivals or not ours:
             return None
         name = min(rivals, key=lambda rival: rivals[rival].ms)
@@ -147,6 +147,15 @@ class Summary:
         if not ratios:
             return None
         return name, statistics.median(ratios), min(ratios), max(ratios)
+
+    def half_leads(self, threads):
+        """Leads of `--half-weights` over runtimes that are best, and beyond ACCURATE themselves."""
+        found = {}
+        for network, (name, *_) in self.leads(threads).items():
+            lead = self.lead(network, threads, ours="pleat_half")
+            if lead and not self.get(network, threads, name).accurate:
+                found[network] = lead
+        return found
 
     def leads(self, threads, accurate=False):
         found = {network: self.lead(network, threads, accurate) for network in self.networks}

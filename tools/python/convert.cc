@@ -20,7 +20,9 @@ Result<std::string> Convert(const std::string& source, const std::string& target
   }
   PLEAT_ASSIGN_OR_RETURN(const Graph graph,
                          converter::ConvertOnnxFile(
-                             source, {.input_shapes = options.input_shapes, .fold = options.fold}));
+                             source, {.input_shapes = options.input_shapes,
+                                      .fold = options.fold,
+                                      .half_weights = options.half_weights}));
   const std::string bytes = SerializeGraph(graph);
   const auto span = std::as_bytes(std::span(bytes));
 
@@ -38,6 +40,7 @@ Result<std::string> Convert(const std::string& source, const std::string& target
       PLEAT_ASSIGN_OR_RETURN(auto model, runtime::Model::FromBytes(span));
       tools::VerifyOptions verify;
       verify.shapes = options.input_shapes;
+      if (options.half_weights) verify.tolerance.bound = tools::kHalfWeightsBound;
       PLEAT_ASSIGN_OR_RETURN(const tools::VerifyReport verified,
                              tools::Verify(original, std::move(model), verify));
       PLEAT_RETURN_IF_ERROR(StatusOf(verified));

@@ -12,6 +12,7 @@ namespace pleat::python {
 struct ConvertOptions {
   std::map<std::string, runtime::Shape> input_shapes;
   bool fold = true;
+  bool half_weights = false;
   bool verify = false;   // fails, writing nothing, where the result departs from the source
   bool measure = false;  // the report is the whole certificate
 };

@@ -13,11 +13,15 @@ using pleat::python::Model;
 
 // Paths come as bytes: not all are UTF-8.
 std::string Convert(const std::string& source, const std::string& target,
-                    std::map<std::string, std::vector<int64_t>> shapes, bool fold, bool verify,
-                    bool measure) {
+                    std::map<std::string, std::vector<int64_t>> shapes, bool fold, bool half_weights,
+                    bool verify, bool measure) {
   const pleat::runtime::Result<std::string> report = pleat::python::Convert(
       source, target,
-      {.input_shapes = std::move(shapes), .fold = fold, .verify = verify, .measure = measure});
+      {.input_shapes = std::move(shapes),
+       .fold = fold,
+       .half_weights = half_weights,
+       .verify = verify,
+       .measure = measure});
   if (report.ok()) return *report;
   const pleat::runtime::Status status = report.status();
   throw Failure{static_cast<int>(status.code()), status.rule(), status.message()};

@@ -20,6 +20,9 @@ struct ConvertOptions {
   // Sizes for inputs by name, replacing what the model declares; PLEAT_UNKNOWN leaves one open.
   std::map<std::string, std::vector<int64_t>> input_shapes;
   bool fold = true;  // false: every batch norm stays a step of its own
+  // Keeps the weights of fully connected layers as float16, half as long and faster to read, where
+  // no output's weights lose more than what rounding to 11 bits takes. Sums stay float32.
+  bool half_weights = false;
   // More than these of an ONNX file are PLEAT_LIMIT_EXCEEDED; 0: 2 GiB and 1,000,000.
   int64_t max_file_bytes = 0;
   int64_t max_nodes = 0;  // with calls of functions expanded

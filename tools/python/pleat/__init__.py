@@ -34,13 +34,15 @@ Sizes = Optional[tuple[Union[int, str, None], ...]]
 
 def convert(path: Path, output: Optional[Path] = None, *,
             input_shapes: Optional[Mapping[str, Sequence[Optional[int]]]] = None,
-            fold: bool = True, verify: bool = False, measure: bool = False) -> dict[str, Any]:
+            fold: bool = True, half_weights: bool = False, verify: bool = False,
+            measure: bool = False) -> dict[str, Any]:
     """Turns an ONNX file into a .pleat file and reports what became of each batch norm.
 
     `output` is `path` with the ending .pleat when it is not given. `input_shapes` replaces the
-    sizes of inputs by name; None leaves one open. `verify` compares with the original network in
-    double precision before anything is written and raises VerificationFailedError beyond 1e-4 of
-    max|y|; the numbers are in report["verify"]. `measure` adds formula, ranges and measured error
+    sizes of inputs by name; None leaves one open. `half_weights` keeps the weights of fully
+    connected layers as float16. `verify` compares with the original network in double precision
+    before anything is written and raises VerificationFailedError beyond 1e-4 of max|y|, with
+    `half_weights` 2e-3; the numbers are in report["verify"]. `measure` adds formula, ranges and measured error
     of each fold, as `pleat convert --report` writes them. Nothing is written when anything fails.
     """
     source = os.fsencode(path)
@@ -48,7 +50,7 @@ def convert(path: Path, output: Optional[Path] = None, *,
     shapes = {name: [-1 if size is None else size for size in shape]
               for name, shape in (input_shapes or {}).items()}
     report: dict[str, Any] = json.loads(
-        _native.convert(source, target, shapes, fold, verify, measure))
+        _native.convert(source, target, shapes, fold, half_weights, verify, measure))
     return report
 
 
