@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <system_error>
 #include <thread>
@@ -24,6 +25,26 @@ class Patience {
 
  private:
   const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
+// Threads made while it lives take no signals, which are for the program's own, but for what they
+// do to themselves and a profiler's clock.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t set;
+    sigfillset(&set);
+    for (const int own : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGPROF}) {
+      sigdelset(&set, own);
+    }
+    pthread_sigmask(SIG_BLOCK, &set, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_;
 };
 
 // Indices that are still to be handed out of those meant for a slot.
@@ -124,6 +145,8 @@ struct ThreadPool::Impl {
 ThreadPool::ThreadPool(int threads) : impl_(std::make_unique<Impl>()) {
   const int most = std::min(threads, static_cast<int>(Impl::kJoined));
   impl_->shares = std::make_unique<Share[]>(static_cast<size_t>(std::max(most, 1)));
+  if (most <= 1) return;
+  const SignalsBlocked blocked;
   for (; threads_ < most; ++threads_) {
     try {
       impl_->workers.emplace_back([impl = impl_.get(), slot = static_cast<size_t>(threads_)] {
@@ -146,7 +169,10 @@ ThreadPool::~ThreadPool() = default;
 
 pthreadpool_t ThreadPool::native() const {
   if (threads_ == 1 || impl_->run != nullptr) return nullptr;
-  if (impl_->native == nullptr) impl_->native = pthreadpool_create(static_cast<size_t>(threads_));
+  if (impl_->native == nullptr) {
+    const SignalsBlocked blocked;
+    impl_->native = pthreadpool_create(static_cast<size_t>(threads_));
+  }
   return impl_->native;
 }
 

@@ -15,7 +15,7 @@ namespace pleat::kernels {
 class ThreadPool {
  public:
   // `threads` >= 1. One thread means: everything runs on the caller's thread and none is created.
-  // Falls back to fewer threads when the system gives none.
+  // Falls back to fewer threads when the system gives none. They take no signals.
   explicit ThreadPool(int threads);
   // Uses threads that belong to the caller: run(pool, count, task, argument) must call
   // task(argument, i) once for every i in [0, count), on any threads, all at once or one after

@@ -1,9 +1,13 @@
 #define XXH_STATIC_LINKING_ONLY  // for the secret
 #include <xxhash.h>
 
+#include <algorithm>
 #include <cstring>
+#include <vector>
 
 #include "kernels/hash_blocks.h"
+#include "kernels/threads.h"
+#include "runtime/cpu_budget.h"
 #include "runtime/model_file.h"
 
 namespace pleat::runtime {
@@ -60,6 +64,32 @@ uint64_t HashLong(std::span<const std::byte> bytes) {
 
 uint64_t HashBytes(std::span<const std::byte> bytes) {
   return bytes.size() < kLong ? XXH3_64bits(bytes.data(), bytes.size()) : HashLong(bytes);
+}
+
+namespace {
+
+// Four threads read nearly all that memory gives; one is worth its start for two pieces.
+constexpr size_t kMaxReaders = 4, kPiecesPerReader = 2;
+
+uint64_t HashPieces(std::span<const std::byte> weights) {
+  std::vector<uint64_t> hashes((weights.size() + kPieceBytes - 1) / kPieceBytes);
+  const size_t readers = std::min(kMaxReaders, hashes.size() / kPiecesPerReader);
+  kernels::ThreadPool threads(readers < 2 ? 1 : std::min(CpuBudget(), static_cast<int>(readers)));
+  threads.ParallelFor(hashes.size(), [&](size_t index, size_t) {
+    const size_t at = index * kPieceBytes;
+    const auto piece = weights.subspan(at, std::min(kPieceBytes, weights.size() - at));
+    MapPages(piece);
+    hashes[index] = HashBytes(piece);
+  });
+  return HashBytes(std::as_bytes(std::span(hashes)));
+}
+
+}  // namespace
+
+uint64_t HashWeights(std::span<const std::byte> weights, uint32_t features) {
+  if ((features & kWeightsInPieces) != 0) return HashPieces(weights);
+  MapPages(weights);
+  return HashBytes(weights);
 }
 
 }  // namespace pleat::runtime

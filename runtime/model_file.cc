@@ -104,14 +104,15 @@ std::string SerializeGraph(const Graph& graph) {
     offset += Padded(tensor->bytes());
   }
   const std::span<const std::byte> all = std::as_bytes(std::span(bytes));
+  const uint32_t features = weight_bytes > kPieceBytes ? kWeightsInPieces : 0;
   Header header{.version = kFormatVersion,
-                .features = 0,
+                .features = features,
                 .graph_offset = kGraphOffset,
                 .graph_bytes = builder.GetSize(),
                 .weights_offset = weights_offset,
                 .weights_bytes = weight_bytes,
                 .graph_hash = HashBytes(all.subspan(kGraphOffset, builder.GetSize())),
-                .weights_hash = HashBytes(all.subspan(weights_offset)),
+                .weights_hash = HashWeights(all.subspan(weights_offset), features),
                 .header_hash = 0};
   std::memcpy(header.magic, kMagic, sizeof(kMagic));
   header.header_hash = HashBytes(std::as_bytes(std::span(&header, 1)).first(kHashedHeaderBytes));
@@ -133,7 +134,9 @@ Result<Header> ReadHeader(std::span<const std::byte> bytes) {
     return Unsupported("format version " + std::to_string(header.version) +
                        "; this Pleat reads version " + std::to_string(kFormatVersion));
   }
-  if (header.features != 0) return Unsupported("the file needs features this Pleat does not have");
+  if ((header.features & ~kWeightsInPieces) != 0) {
+    return Unsupported("the file needs features this Pleat does not have");
+  }
   const Checked graph_end = Checked(static_cast<int64_t>(header.graph_offset)) +
                             Checked(static_cast<int64_t>(header.graph_bytes));
   const auto graph = SubSpan(bytes, header.graph_offset, header.graph_bytes);
@@ -229,8 +232,7 @@ Result<Graph> ParseGraph(std::span<const std::byte> bytes, std::shared_ptr<const
   }
   const auto graph_bytes = bytes.subspan(header.graph_offset, header.graph_bytes);
   const auto weights = bytes.subspan(header.weights_offset);
-  MapPages(weights);
-  if (header.weights_hash != HashBytes(weights)) {
+  if (header.weights_hash != HashWeights(weights, header.features)) {
     return InvalidModel("the weights' checksum does not match: the file is damaged");
   }
   if (graph_bytes.size() >= FLATBUFFERS_MAX_BUFFER_SIZE) {

@@ -1,11 +1,14 @@
 // The .pleat file, little-endian:
 //   0   8 bytes   magic "\x89PLEAT\r\n"
 //   8   4 bytes   format version (1)
-//   12  4 bytes   required features, a bit set (0); a reader refuses bits it does not know
+//   12  4 bytes   required features, a bit set; a reader refuses bits it does not know
+//                   bit 0: the weights' checksum is the XXH3 of the XXH3s (8 bytes each, in order)
+//                   of their pieces of 1 MiB, the last of which may be shorter; written where
+//                   there are two pieces or more
 //   16  8 bytes   graph_offset, 24  8 bytes  graph_bytes    FlatBuffers, see pleat.fbs
 //   32  8 bytes   weights_offset, 40  8 bytes  weights_bytes   a multiple of 64
 //   48  8 bytes   XXH3 of bytes [graph_offset, graph_offset + graph_bytes)
-//   56  8 bytes   XXH3 of the weights
+//   56  8 bytes   XXH3 of the weights, or bit 0's
 //   64  8 bytes   XXH3 of bytes [0, 64)
 //   72 ..         zero up to graph_offset (128)
 // graph, zero padding to a multiple of 64, weights; the file ends with the weights. Constants lie
@@ -22,6 +25,8 @@
 namespace pleat::runtime {
 
 inline constexpr uint32_t kFormatVersion = 1;
+inline constexpr uint32_t kWeightsInPieces = 1;  // a required feature
+inline constexpr size_t kPieceBytes = 1 << 20;
 
 // True when the bytes begin as a .pleat file does.
 bool LooksLikeModelFile(std::span<const std::byte> bytes);
@@ -47,6 +52,9 @@ void MapPages(std::span<const std::byte> bytes);
 
 // XXH3 with 64 bits, as in the header of a .pleat file.
 uint64_t HashBytes(std::span<const std::byte> bytes);
+// The checksum of the weights in a file with these features; maps their pages. Four pieces or more
+// are shared by up to 4 threads, made for this call, where the caller may use as many CPUs.
+uint64_t HashWeights(std::span<const std::byte> weights, uint32_t features);
 
 // Writes beside the target, syncs, renames over it, syncs the folder: the target is the old file,
 // or the new one, never a part. A link is followed. Leaves nothing behind on failure.

@@ -4,7 +4,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <ctime>
+#include <initializer_list>
 #include <thread>
 #include <vector>
 
@@ -78,6 +80,32 @@ TEST(ThreadPool, IdleWorkersSleep) {
   const double before = ProcessorSeconds();
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
   EXPECT_LT(ProcessorSeconds() - before, 0.05);
+}
+
+TEST(ThreadPool, WorkersTakeNoSignalsButTheirOwnFaults) {
+  const auto blocked = [](std::initializer_list<int> signals) {
+    sigset_t set;
+    pthread_sigmask(SIG_SETMASK, nullptr, &set);
+    int count = 0;
+    for (const int signal : signals) count += sigismember(&set, signal);
+    return count;
+  };
+  ThreadPool pool(2);
+  EXPECT_EQ(blocked({SIGTERM, SIGINT, SIGUSR1, SIGALRM, SIGCHLD}), 0);  // the caller's as before
+  ASSERT_EQ(pool.threads(), 2);
+  int others = -1, faults = -1;
+  std::atomic<bool> seen{false};
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  pool.ParallelFor(2, [&](size_t, size_t slot) {
+    if (slot == 1) {
+      others = blocked({SIGTERM, SIGINT, SIGUSR1, SIGALRM, SIGCHLD});
+      faults = blocked({SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGPROF});
+      seen = true;
+    }
+    while (!seen && std::chrono::steady_clock::now() < limit) std::this_thread::yield();
+  });
+  EXPECT_EQ(others, 5);
+  EXPECT_EQ(faults, 0);
 }
 
 TEST(PartOf, CoversTheRangeWithoutGaps) {

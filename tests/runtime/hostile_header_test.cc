@@ -55,8 +55,10 @@ TEST(HostileHeader, MagicVersionFeaturesAndSizes) {
   for (const uint64_t version : {uint64_t{0}, uint64_t{2}, uint64_t{1} << 24, uint64_t{0xffffffff}}) {
     EXPECT_EQ(with(8, version, 4), StatusCode::kUnsupported) << version;
   }
-  for (int bit = 0; bit < 32; ++bit) {
+  EXPECT_EQ(with(12, 1, 4), StatusCode::kOk);
+  for (int bit = 1; bit < 32; ++bit) {
     EXPECT_EQ(with(12, uint64_t{1} << bit, 4), StatusCode::kUnsupported);
+    EXPECT_EQ(with(12, uint64_t{1} << bit | 1, 4), StatusCode::kUnsupported);
   }
   for (const size_t field : {16, 24, 32, 40}) {
     const uint64_t right = HeaderField(file, field);

@@ -29,17 +29,21 @@ inline void SetHeaderField(FileBytes& file, size_t at, uint64_t value) {
   std::memcpy(file.data() + at, &value, sizeof(value));
 }
 
-inline void PutHash(FileBytes& file, uint64_t from, uint64_t bytes, size_t at) {
+// hash(bytes) of what the two fields at `where` say, put into the field at `at`.
+template <class Hash>
+void PutHash(FileBytes& file, size_t where, size_t at, Hash&& hash) {
+  const uint64_t from = HeaderField(file, where), bytes = HeaderField(file, where + 8);
   if (bytes > file.size() || from > file.size() - bytes) return;
-  SetHeaderField(file, at, runtime::HashBytes(std::span(file).subspan(from, bytes)));
+  SetHeaderField(file, at, hash(std::span<const std::byte>(file).subspan(from, bytes)));
 }
 
 // The three checksums put right for what the file holds now, where its header says.
 inline void RepairChecksums(FileBytes& file) {
   if (file.size() < 72) return;
-  PutHash(file, HeaderField(file, 16), HeaderField(file, 24), 48);
-  PutHash(file, HeaderField(file, 32), HeaderField(file, 40), 56);
-  PutHash(file, 0, 64, 64);
+  const auto features = static_cast<uint32_t>(HeaderField(file, 8) >> 32);
+  PutHash(file, 16, 48, runtime::HashBytes);
+  PutHash(file, 32, 56, [&](auto weights) { return runtime::HashWeights(weights, features); });
+  SetHeaderField(file, 64, runtime::HashBytes(std::span(file).first(64)));
 }
 
 // A file around a finished FlatBuffer and weights.

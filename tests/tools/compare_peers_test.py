@@ -111,6 +111,8 @@ def test_comparison():
         results = json.loads(pathlib.Path(f"{folder}/r.json").read_text())
         ours = results["measurements"]["0/digits_mlp/1/pleat"]
         assert ours["error"] < 1e-5 and ours["min_ms"] <= ours["median_ms"] <= ours["max_ms"], ours
+        started = results["measurements"]["0/digits_mlp/1/start"]
+        assert 0 < started["load_ms"] and 0 < started["load_all_ms"], started
         assert "digits_mlp" in pathlib.Path(f"{folder}/r.md").read_text()
         xml.dom.minidom.parse(f"{folder}/r.svg")
         # Going on measures what is new and nothing again.

@@ -91,9 +91,12 @@ def goals_table(summary):
                      f"{len(starts) - len(late)} of {len(starts)}; most: "
                      f"{100 * starts[worst]:.0f} % of that ({worst})", verdict(not late)])
     if "resnet50" in summary.loads:
-        times = summary.loads["resnet50"]
-        rows.append(["load of a converted resnet50, its checksums included", "≤ 5 ms",
-                     f"{statistics.median(times):.1f} ms ({min(times):.1f}–{max(times):.1f})",
+        one, by_all = (loads.get("resnet50") for loads in (summary.loads, summary.loads_by_all))
+        times = by_all or one
+        text = f"{statistics.median(times):.1f} ms ({min(times):.1f}–{max(times):.1f})"
+        if by_all:
+            text += f"; by one processor {statistics.median(one):.1f}"
+        rows.append(["load of a converted resnet50, its checksums included", "≤ 5 ms", text,
                      verdict(statistics.median(times) <= 5)])
     memory = {}
     for network in summary.networks:

@@ -70,7 +70,7 @@ class Summary:
         self.runtimes = list(results["runtimes"])
         self.peers = [name for name in self.runtimes if not is_ours(name)]
         samples, peaks, self.starts, self.layers, self.failures = {}, {}, {}, {}, {}
-        self.loads = {}
+        self.loads, self.loads_by_all = {}, {}
         for key, reason in results["conversions"].items():
             if reason:
                 self.failures[tuple(key.split("/"))] = reason
@@ -81,6 +81,8 @@ class Summary:
             elif runtime == "start":
                 self.starts.setdefault(network, []).append(result["process_ms"])
                 self.loads.setdefault(network, []).append(result["load_ms"])
+                if "load_all_ms" in result:  # older results have none
+                    self.loads_by_all.setdefault(network, []).append(result["load_all_ms"])
             elif runtime == "layers":
                 known = self.layers.setdefault(network, result)
                 if total_ms(result) < total_ms(known):

@@ -201,7 +201,9 @@ PLEAT_API const pleat_error* pleat_last_error(void);
 /* ---- Models. All functions: any thread. ---- */
 
 /* Maps the file and checks all of it. Weights are read from the mapping when needed: replace the
- * file by renaming another over it, never change it in place. The caller destroys `*model`. */
+ * file by renaming another over it, never change it in place. The caller destroys `*model`.
+ * Weights of some MiB are checked by up to 4 threads where the calling thread may use as many CPUs;
+ * they take no signals and are gone when the call returns. */
 PLEAT_API pleat_code pleat_model_load(const char* path, pleat_model** model);
 
 /* The same of `size` bytes in memory. Borrowed bytes at a multiple of 64 are used where they lie.
