@@ -52,7 +52,7 @@ set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION libs)
 set(CPACK_DEBIAN_DEV_PACKAGE_NAME libpleat-dev)
 set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS
-    "libpleat${PROJECT_VERSION_MAJOR} (= ${PROJECT_VERSION}), pleat (= ${PROJECT_VERSION}), libxnnpack-dev, libpthreadpool-dev, libcpuinfo-dev, libhwy-dev, libxxhash-dev")
+    "libpleat${PROJECT_VERSION_MAJOR} (= ${PROJECT_VERSION}), pleat (= ${PROJECT_VERSION}), libxnnpack-dev, libpthreadpool-dev, libcpuinfo-dev, libxxhash-dev")
 set(CPACK_DEBIAN_TOOLS_PACKAGE_NAME pleat)
 set(CPACK_DEBIAN_TOOLS_PACKAGE_SECTION science)
 include(CPack)

@@ -2,7 +2,6 @@
 # libpleat_converter where the converter is built. Included by the top CMakeLists.txt after the
 # folders that they are made of.
 include(GNUInstallDirs)
-find_package(hwy REQUIRED)
 
 file(STRINGS ${PROJECT_SOURCE_DIR}/runtime/include/pleat/pleat.h header_version
      REGEX "^#define PLEAT_VERSION \"${PROJECT_VERSION}\"")
@@ -12,8 +11,7 @@ endif()
 
 set(runtime_headers ${PROJECT_SOURCE_DIR}/runtime/include)
 set(runtime_objects $<TARGET_OBJECTS:pleat_kernels> $<TARGET_OBJECTS:pleat_runtime>)
-set(runtime_needs ${XNNPACK_LIBRARY} ${PTHREADPOOL_LIBRARY} ${CPUINFO_LIBRARY} hwy::hwy
-    ${XXHASH_LIBRARY})
+set(runtime_needs ${XNNPACK_LIBRARY} ${PTHREADPOOL_LIBRARY} ${CPUINFO_LIBRARY} ${XXHASH_LIBRARY})
 
 # Nothing but PLEAT_API shows, also where the archive becomes part of somebody's shared library.
 # Builds for this machine alone are not installed, and keep their objects as they are.
@@ -38,7 +36,7 @@ set_target_properties(pleat_shared PROPERTIES
 add_library(pleat_static STATIC ${runtime_objects})
 target_link_libraries(pleat_static INTERFACE
   $<BUILD_INTERFACE:${runtime_needs}>
-  "$<INSTALL_INTERFACE:XNNPACK;pthreadpool;cpuinfo;hwy;xxhash>")
+  "$<INSTALL_INTERFACE:XNNPACK;pthreadpool;cpuinfo;xxhash>")
 
 foreach(library pleat_shared pleat_static)
   set_target_properties(${library} PROPERTIES OUTPUT_NAME pleat LINKER_LANGUAGE CXX
