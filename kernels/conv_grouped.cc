@@ -83,20 +83,28 @@ class GroupedConv final : public Kernel {
     return PixelBytes() + RoundUp(band_ * (Rows() + 1) * sizeof(size_t));
   }
 
-  // [block][row][input][tap of the row][lane].
+  // [block][row][input][tap of the row][lane]. In every layout a weight's place is a sum of its
+  // output's and of its input's and tap's.
   void Pack() {
+    const auto index = [this](size_t m, int64_t c, int64_t tap) {
+      return WeightIndex(p_, p_.weight_layout, static_cast<int64_t>(m), c, tap);
+    };
+    std::vector<int64_t> places, outputs(grouped_.lanes);
+    for (int64_t row = 0; row < static_cast<int64_t>(Rows()); ++row) {
+      for (int64_t c = 0; c < static_cast<int64_t>(width_); ++c) {
+        for (int64_t tap = row * p_.kernel[2]; tap < (row + 1) * p_.kernel[2]; ++tap) {
+          places.push_back(index(0, c, tap));
+        }
+      }
+    }
     const auto* from = static_cast<const float*>(p_.weights);
     float* to = packed_.get();
     for (size_t block = 0; block < blocks_; ++block) {
-      const auto first = static_cast<int64_t>(ChannelOf(block));
-      for (int64_t row = 0; row < static_cast<int64_t>(Rows()); ++row) {
-        for (int64_t c = 0; c < static_cast<int64_t>(width_); ++c) {
-          for (int64_t tap = row * p_.kernel[2]; tap < (row + 1) * p_.kernel[2]; ++tap) {
-            for (int64_t lane = 0; lane < static_cast<int64_t>(grouped_.lanes); ++lane) {
-              *to++ = from[WeightIndex(p_, p_.weight_layout, first + lane, c, tap)];
-            }
-          }
-        }
+      for (size_t lane = 0; lane < outputs.size(); ++lane) {
+        outputs[lane] = index(ChannelOf(block) + lane, 0, 0);
+      }
+      for (const int64_t place : places) {
+        for (const int64_t output : outputs) *to++ = from[output + place];
       }
     }
   }

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <exception>
+#include <utility>
 #include <vector>
 
 #include "kernels/hash_blocks.h"
@@ -71,23 +73,38 @@ namespace {
 // Four threads read nearly all that memory gives; one is worth its start for two pieces.
 constexpr size_t kMaxReaders = 4, kPiecesPerReader = 2;
 
-uint64_t HashPieces(std::span<const std::byte> weights) {
+uint64_t HashPieces(std::span<const std::byte> weights, const std::function<void()>& meanwhile) {
   std::vector<uint64_t> hashes((weights.size() + kPieceBytes - 1) / kPieceBytes);
   const size_t readers = std::min(kMaxReaders, hashes.size() / kPiecesPerReader);
   kernels::ThreadPool threads(readers < 2 ? 1 : std::min(CpuBudget(), static_cast<int>(readers)));
-  threads.ParallelFor(hashes.size(), [&](size_t index, size_t) {
+  bool begun = false;
+  std::exception_ptr thrown;
+  const auto begin = [&] {
+    if (std::exchange(begun, true)) return;
+    try {
+      meanwhile();
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+  };
+  threads.ParallelFor(hashes.size(), [&](size_t index, size_t slot) {
+    if (slot == 0) begin();  // the caller's, while the others read
     const size_t at = index * kPieceBytes;
     const auto piece = weights.subspan(at, std::min(kPieceBytes, weights.size() - at));
     MapPages(piece);
     hashes[index] = HashBytes(piece);
   });
+  begin();
+  if (thrown != nullptr) std::rethrow_exception(thrown);
   return HashBytes(std::as_bytes(std::span(hashes)));
 }
 
 }  // namespace
 
-uint64_t HashWeights(std::span<const std::byte> weights, uint32_t features) {
-  if ((features & kWeightsInPieces) != 0) return HashPieces(weights);
+uint64_t HashWeights(std::span<const std::byte> weights, uint32_t features,
+                     const std::function<void()>& meanwhile) {
+  if ((features & kWeightsInPieces) != 0) return HashPieces(weights, meanwhile);
+  meanwhile();
   MapPages(weights);
   return HashBytes(weights);
 }

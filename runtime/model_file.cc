@@ -219,22 +219,10 @@ Result<Graph> ReadGraph(fb::GraphT& file, std::span<const std::byte> weights,
   return graph;
 }
 
-}  // namespace
-
-Result<Graph> ParseGraph(std::span<const std::byte> bytes, std::shared_ptr<const void> owner) {
-  PLEAT_ASSIGN_OR_RETURN(const Header header, ReadHeader(bytes));
-  // FlatBuffers and the kernels want alignment; memory that lacks it is copied once.
-  if (reinterpret_cast<uintptr_t>(bytes.data()) % 64 != 0) {
-    Tensor copy = Tensor::Make(ElementType::kUint8, {static_cast<int64_t>(bytes.size())});
-    std::memcpy(copy.mutable_raw(), bytes.data(), bytes.size());
-    bytes = {static_cast<const std::byte*>(copy.raw()), bytes.size()};
-    owner = std::make_shared<Tensor>(copy);
-  }
+Result<Graph> ReadSections(const Header& header, std::span<const std::byte> bytes,
+                           std::span<const std::byte> weights,
+                           const std::shared_ptr<const void>& owner) {
   const auto graph_bytes = bytes.subspan(header.graph_offset, header.graph_bytes);
-  const auto weights = bytes.subspan(header.weights_offset);
-  if (header.weights_hash != HashWeights(weights, header.features)) {
-    return InvalidModel("the weights' checksum does not match: the file is damaged");
-  }
   if (graph_bytes.size() >= FLATBUFFERS_MAX_BUFFER_SIZE) {
     return LimitExceeded("the graph section has " + std::to_string(graph_bytes.size()) +
                          " bytes, expected less than 2^31 - 1");
@@ -253,6 +241,28 @@ Result<Graph> ParseGraph(std::span<const std::byte> bytes, std::shared_ptr<const
   PLEAT_RETURN_IF_ERROR(CheckGraph(graph));
   PLEAT_RETURN_IF_ERROR(InferGraph(graph, /*evaluate=*/false));
   return graph;
+}
+
+}  // namespace
+
+Result<Graph> ParseGraph(std::span<const std::byte> bytes, std::shared_ptr<const void> owner) {
+  PLEAT_ASSIGN_OR_RETURN(const Header header, ReadHeader(bytes));
+  // FlatBuffers and the kernels want alignment; memory that lacks it is copied once.
+  if (reinterpret_cast<uintptr_t>(bytes.data()) % 64 != 0) {
+    Tensor copy = Tensor::Make(ElementType::kUint8, {static_cast<int64_t>(bytes.size())});
+    std::memcpy(copy.mutable_raw(), bytes.data(), bytes.size());
+    bytes = {static_cast<const std::byte*>(copy.raw()), bytes.size()};
+    owner = std::make_shared<Tensor>(copy);
+  }
+  const auto weights = bytes.subspan(header.weights_offset);
+  std::optional<Result<Graph>> graph;
+  const uint64_t hash = HashWeights(weights, header.features, [&] {
+    graph.emplace(ReadSections(header, bytes, weights, owner));
+  });
+  if (header.weights_hash != hash) {
+    return InvalidModel("the weights' checksum does not match: the file is damaged");
+  }
+  return *std::move(graph);
 }
 
 }  // namespace pleat::runtime

@@ -17,6 +17,7 @@
 #ifndef PLEAT_RUNTIME_MODEL_FILE_H_
 #define PLEAT_RUNTIME_MODEL_FILE_H_
 
+#include <functional>
 #include <span>
 #include <string>
 
@@ -53,8 +54,10 @@ void MapPages(std::span<const std::byte> bytes);
 // XXH3 with 64 bits, as in the header of a .pleat file.
 uint64_t HashBytes(std::span<const std::byte> bytes);
 // The checksum of the weights in a file with these features; maps their pages. Four pieces or more
-// are shared by up to 4 threads, made for this call, where the caller may use as many CPUs.
-uint64_t HashWeights(std::span<const std::byte> weights, uint32_t features);
+// are shared by up to 4 threads, made for this call, where the caller may use as many CPUs. The
+// caller's does `meanwhile` first, whose exceptions are this function's.
+uint64_t HashWeights(std::span<const std::byte> weights, uint32_t features,
+                     const std::function<void()>& meanwhile = [] {});
 
 // Writes beside the target, syncs, renames over it, syncs the folder: the target is the old file,
 // or the new one, never a part. A link is followed. Leaves nothing behind on failure.

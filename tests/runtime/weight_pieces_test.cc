@@ -8,6 +8,8 @@
 
 #include <atomic>
 #include <cerrno>
+#include <new>
+#include <thread>
 
 #include "kernels/instruction_set.h"
 #include "runtime/cpu_budget.h"
@@ -36,6 +38,7 @@ namespace {
 
 using runtime::ElementType;
 using runtime::Graph;
+using runtime::HashWeights;
 using runtime::kPieceBytes;
 using runtime::StatusCode;
 using runtime::Tensor;
@@ -167,6 +170,38 @@ TEST(WeightPieces, DamageIsSeenInEveryPieceByAnyNumberOfThreads) {
       EXPECT_EQ(Parse(file).message(), kDamaged) << a << " and " << b;
       std::swap_ranges(piece(a).begin(), piece(a).end(), piece(b).begin());
     }
+  }
+}
+
+TEST(WeightPieces, TheCallerReadsTheGraphMeanwhile) {
+  const std::vector<std::byte> bytes(6 * kPieceBytes + 64);
+  for (const int processors : {1, 2}) {
+    const OnProcessors on(processors);
+    for (const uint32_t features : {0u, runtime::kWeightsInPieces}) {
+      for (const size_t size : {size_t{0}, size_t{64}, kPieceBytes, bytes.size()}) {
+        const auto weights = std::span(bytes).first(size);
+        std::vector<std::thread::id> callers;
+        const auto note = [&] { callers.push_back(std::this_thread::get_id()); };
+        EXPECT_EQ(HashWeights(weights, features, note), HashWeights(weights, features));
+        EXPECT_EQ(callers, std::vector{std::this_thread::get_id()});
+        EXPECT_THROW(HashWeights(weights, features, [] { throw std::bad_alloc(); }),
+                     std::bad_alloc);
+      }
+    }
+  }
+}
+
+// Whoever reads the graph of a damaged file first: what is said is the damage.
+TEST(WeightPieces, DamageIsSaidBeforeWhatIsWrongWithTheGraph) {
+  for (const size_t bytes : {size_t{64}, 6 * kPieceBytes}) {
+    FileBytes file = FileOf(bytes);
+    const bool in_pieces = InPieces(file);
+    file = Edited(file, [](runtime::fb::GraphT& graph) { graph.outputs.clear(); });
+    const uint64_t right = HashWeights(WeightsOf(file), in_pieces);
+    Say(file, in_pieces, right);
+    EXPECT_EQ(Parse(file).message(), "the graph has no outputs");
+    Say(file, in_pieces, right ^ 1);
+    EXPECT_EQ(Parse(file).message(), kDamaged);
   }
 }
 
