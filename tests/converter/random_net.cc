@@ -8,6 +8,8 @@ namespace pleat::tests {
 namespace {
 
 constexpr int64_t kChannels[] = {1, 2, 3, 4, 6};
+// A square of a flattened image would be millions of weights.
+constexpr int64_t kMostSquare = 512;
 
 class Generator {
  public:
@@ -76,7 +78,7 @@ class Generator {
 
   ValueId Product(ValueId x) {
     const int64_t k = net_.ShapeOf(x).back();
-    const int64_t n = random_.Chance(0.5) ? k : Size();
+    const int64_t n = random_.Chance(0.5) && k <= kMostSquare ? k : Size();
     fb::MatMulT fields;
     const bool gemm = Rank(x) == 2;
     fields.transpose_b = random_.Chance(0.5);
@@ -146,7 +148,7 @@ class Generator {
     const Shape& shape = net_.ShapeOf(x);
     if (shape.size() < 2) return x;
     const int64_t k = shape[shape.size() - 2];
-    const int64_t m = random_.Chance(0.5) ? k : Size();
+    const int64_t m = random_.Chance(0.5) && k <= kMostSquare ? k : Size();
     fb::MatMulT fields;
     fields.transpose_a = random_.Chance(0.3);
     const ValueId w = net_.Weights(fields.transpose_a ? Shape{k, m} : Shape{m, k});
