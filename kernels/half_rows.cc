@@ -5,8 +5,8 @@
 #include "hwy/foreach_target.h"
 // Per target.
 #include "hwy/highway.h"
-#include "kernels/gemm.h"
 #include "kernels/bounds-inl.h"
+#include "kernels/gemm.h"
 #include "kernels/tail-inl.h"
 
 HWY_BEFORE_NAMESPACE();

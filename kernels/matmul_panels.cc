@@ -1,5 +1,6 @@
 // Matrix product on panels of 16 columns: a constant right side is read in place or packed once
-// (float16 is widened), any other is packed at the start of each run. alpha is multiplied into the panels, beta into c.
+// (float16 is widened), any other is packed at the start of each run. alpha is multiplied into the
+// panels, beta into c.
 #include <algorithm>
 #include <vector>
 

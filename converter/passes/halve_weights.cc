@@ -23,7 +23,7 @@ bool HasFewRows(const runtime::Type& a) {
   int64_t rows = 1;
   for (size_t i = 0; a.ranked && i + 1 < a.shape.size(); ++i) {
     if (a.shape[i] == runtime::kUnknownDim) continue;
-    if (a.shape[i] > kMaxRows) return false;
+    if (a.shape[i] > kMaxRows || rows > kMaxRows) return false;
     rows *= a.shape[i];
   }
   return rows <= kMaxRows;

@@ -336,6 +336,7 @@ TEST(HalveWeights, LeavesWhatWouldLoseMoreOrGainNothing) {
   EXPECT_EQ(HalfWeights(Halved({1, 5}, 15)), 0) << "not in panels";
   EXPECT_EQ(HalfWeights(Halved({5, 5}, 16)), 0) << "many rows";
   EXPECT_EQ(HalfWeights(Halved({3, 2, 5}, 16)), 0) << "many rows";
+  EXPECT_EQ(HalfWeights(Halved({2, 2, 2, 2, 2, 2, 5}, 16)), 0) << "many rows";
   EXPECT_EQ(HalfWeights(Halved({1, 5}, 16, {}, 65536)), 0) << "beyond float16";
   EXPECT_EQ(HalfWeights(Halved({1, 5}, 16, {}, 65504)), 1);
   fb::MatMulT transposed;
