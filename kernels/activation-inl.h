@@ -8,19 +8,13 @@
 #endif
 
 #include "kernels/activation.h"
+#include "kernels/bounds-inl.h"
 #include "kernels/math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace pleat::kernels {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-// min(max(x, low), high), NaN for NaN.
-template <class V>
-HWY_INLINE V Clip(V x, V low, V high) {
-  x = hn::IfThenElse(hn::Lt(x, low), low, x);
-  return hn::IfThenElse(hn::Gt(x, high), high, x);
-}
 
 // x * gate, where a closed gate wins over an infinite x.
 template <class D, class V>

@@ -13,13 +13,19 @@ namespace pleat::kernels {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// min(max(x, low), high), NaN for NaN: instructions let it through in this order of operands, but
-// Highway's function for single numbers, which keeps the bound.
+// min(max(x, low), high), NaN for NaN.
+template <class V>
+HWY_INLINE V Clip(V x, V low, V high) {
+  x = hn::IfThenElse(hn::Lt(x, low), low, x);
+  return hn::IfThenElse(hn::Gt(x, high), high, x);
+}
+
+// The same in fewer instructions, for bounds that are numbers: they let a NaN through in this order
+// of operands, but Highway's function for one lane, which keeps the bound.
 template <class V>
 HWY_INLINE V Bounded(V x, V low, V high) {
 #if HWY_TARGET == HWY_SCALAR
-  x = hn::IfThenElse(hn::Lt(x, low), low, x);
-  return hn::IfThenElse(hn::Gt(x, high), high, x);
+  return Clip(x, low, high);
 #else
   return hn::Min(high, hn::Max(low, x));
 #endif
