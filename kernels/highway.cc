@@ -3,6 +3,8 @@
 // every process which loads it, before main. Weak: a program that links Highway's own keeps those.
 #undef HWY_SHARED_DEFINE  // what is defined here is no shared library's
 #include <atomic>
+#include <cstdarg>
+#include <cstdio>
 #include <cstdlib>
 
 #include "hwy/aligned_allocator.h"
@@ -87,6 +89,17 @@ __attribute__((weak)) ChosenTarget& GetChosenTarget() {
 __attribute__((weak)) void* AllocateAlignedBytes(size_t bytes, AllocPtr, void*) {
   constexpr size_t kLine = HWY_ALIGNMENT;
   return std::aligned_alloc(kLine, (bytes + kLine - 1) / kLine * kLine);
+}
+
+// What an assertion of Highway's headers that does not hold ends in, where they are compiled in.
+__attribute__((weak)) void Abort(const char* file, int line, const char* format, ...) {
+  std::fprintf(stderr, "%s:%d: ", file, line);
+  va_list arguments;
+  va_start(arguments, format);
+  std::vfprintf(stderr, format, arguments);
+  va_end(arguments);
+  std::fputc('\n', stderr);
+  std::abort();
 }
 
 __attribute__((weak)) void FreeAlignedBytes(const void* memory, FreePtr, void*) {
