@@ -1,4 +1,5 @@
 // Reductions as the formulas say: floats in double, integers modulo 2^64.
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <type_traits>
@@ -40,6 +41,7 @@ class ReduceReference final : public Kernel {
       strides_[axis] = stride;
       stride *= p_.sizes[axis];
     }
+    if (stride == 0) std::fill_n(strides_, p_.rank, 0);  // of nothing, nothing is at an offset
   }
 
   void Run(const Operands& operands) const override {

@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "tests/api/support.h"
+#include "tests/support/sanitizers.h"
 
 namespace {
 

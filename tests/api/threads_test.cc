@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "tests/api/support.h"
+#include "tests/support/sanitizers.h"
 
 namespace pleat::tests {
 namespace {

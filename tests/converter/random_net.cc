@@ -10,6 +10,8 @@ namespace {
 constexpr int64_t kChannels[] = {1, 2, 3, 4, 6};
 // A square of a flattened image would be millions of weights.
 constexpr int64_t kMostSquare = 512;
+// Beyond, an image only gets its norm: layers that enlarge it, one after another, would take minutes.
+constexpr int64_t kMostElements = 1 << 14;
 
 class Generator {
  public:
@@ -19,14 +21,14 @@ class Generator {
   Graph Make() {
     ValueId x = Image();
     const int64_t blocks = random_.Between(1, 2);
-    for (int64_t i = 0; i < blocks; ++i) {
+    for (int64_t i = 0; i < blocks && IsSmall(x); ++i) {
       x = random_.Chance(0.15) ? Branches(x) : Producer(x);
-      for (int64_t link = random_.Below(3); link > 0; --link) x = Link(x);
+      for (int64_t link = random_.Below(3); link > 0 && IsSmall(x); --link) x = Link(x);
       x = Norm(x);
-      if (random_.Chance(0.3)) x = Link(x);
+      if (random_.Chance(0.3) && IsSmall(x)) x = Link(x);
       if (random_.Chance(0.3)) x = Norm(x);
       if (random_.Chance(0.15)) net_.Output(x);
-      x = Consumer(x);
+      if (IsSmall(x)) x = Consumer(x);
     }
     net_.Output(x);
     Share();
@@ -38,6 +40,10 @@ class Generator {
  private:
   int64_t Size() { return kChannels[random_.Below(std::size(kChannels))]; }
   int Rank(ValueId x) const { return static_cast<int>(net_.ShapeOf(x).size()); }
+
+  bool IsSmall(ValueId x) const {
+    return runtime::ElementCount(net_.ShapeOf(x)) <= kMostElements;
+  }
 
   // An image of 1 to 3 spatial axes, or a matrix; every second one has all sizes alike.
   ValueId Image() {

@@ -3,6 +3,7 @@
 #define PLEAT_TESTS_FUZZ_RUN_MODEL_H_
 
 #include <cstdio>
+#include <cstdlib>
 #include <span>
 #include <vector>
 
@@ -23,11 +24,17 @@ struct FuzzCounts {
   }
 };
 
+// The multiply-adds of the largest network that is run.
+inline double MostMultiplyAdds() {
+  const char* wanted = std::getenv("PLEAT_MULTIPLY_ADDS");
+  return wanted == nullptr ? 1e8 : std::atof(wanted);
+}
+
 // With every size that is left open taken as `open`; false where these sizes do not fit.
 inline bool PlanAndRun(const std::shared_ptr<const runtime::Model>& model, int64_t open,
                        FuzzCounts& counts) {
   constexpr int64_t kMaxArenaBytes = int64_t{64} << 20;
-  constexpr double kMaxMultiplyAdds = 1e8;
+  static const double kMostMultiplyAdds = MostMultiplyAdds();
   std::vector<runtime::Shape> shapes;
   std::vector<runtime::Tensor> inputs;
   int64_t elements = 0;
@@ -43,7 +50,7 @@ inline bool PlanAndRun(const std::shared_ptr<const runtime::Model>& model, int64
   const auto plan = session.Prepare(shapes);
   if (!plan.ok()) return false;
   ++counts.planned;
-  if ((*plan)->multiply_adds <= kMaxMultiplyAdds && session.Run(inputs).ok()) ++counts.ran;
+  if ((*plan)->multiply_adds <= kMostMultiplyAdds && session.Run(inputs).ok()) ++counts.ran;
   return true;
 }
 
@@ -51,7 +58,7 @@ inline void RunModel(std::span<const std::byte> bytes, FuzzCounts& counts) {
   const auto model = runtime::Model::FromBytes(bytes);
   if (!model.ok()) return;
   ++counts.loaded;
-  for (const int64_t open : {1, 32}) {
+  for (const int64_t open : {1, 32, 48}) {
     if (PlanAndRun(*model, open, counts)) return;
   }
 }

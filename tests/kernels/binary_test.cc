@@ -72,7 +72,8 @@ TEST(Binary, EveryKindOnEveryPatternOfBroadcasting) {
   tests::Random random(11);
   for (int k = 0; k <= static_cast<int>(K::kFMod); ++k) {
     const auto kind = static_cast<K>(k);
-    for (const auto& [a_shape, b_shape] : kShapes) {
+    for (const std::pair<Dims, Dims>& shapes : kShapes) {
+      const Dims &a_shape = shapes.first, &b_shape = shapes.second;
       const Dims shape = BroadcastShape(a_shape, b_shape);
       const double low = kind == K::kPow ? 0.1 : -3;
       const auto a = random.Values<float>(static_cast<size_t>(Count(a_shape)), low, 3);

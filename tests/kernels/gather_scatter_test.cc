@@ -152,7 +152,7 @@ TEST(GatherElements, PicksAlongEachAxis) {
     const GatherElementsProblem problem{.axis = axis, .shape = shape, .index_shape = index_shape};
     ForSettings([&](int threads, Flush flush) {
       EXPECT_EQ(RunKernel<float>(GatherElementsCandidates()[0], problem, x, indices, {},
-                                 Count(index_shape), threads, flush),
+                                 std::ssize(indices), threads, flush),
                 expected);
     });
   }
@@ -183,7 +183,7 @@ TEST(GatherND, PicksSlicesByCoordinates) {
         .element_size = 8, .batch = batch, .tuples = tuples, .sizes = sizes, .slice = slice};
     ForSettings([&](int threads, Flush flush) {
       EXPECT_EQ(RunKernel<double>(GatherNDCandidates()[0], problem, x, indices, {},
-                                  batch * tuples * slice, threads, flush),
+                                  std::ssize(expected), threads, flush),
                 expected);
     });
   }

@@ -183,8 +183,9 @@ TEST(Unary, BoolsAndQuestions) {
            {{K::kIsInf, 1, 1}, {0, 0, 1, 1}},
            {{K::kIsInf, 0, 1}, {0, 0, 1, 0}}}) {
     UnaryProblem problem{.activation = activation, .count = 4};
+    const std::vector<uint8_t>& wanted = expected;
     ForEveryKernel(UnaryCandidates(), problem, [&](const Kernel& kernel, const std::string&) {
-      EXPECT_EQ(As<uint8_t>(RunEveryWay(kernel, Buffers().In(x).Out<bool>(4))[0]), expected);
+      EXPECT_EQ(As<uint8_t>(RunEveryWay(kernel, Buffers().In(x).Out<bool>(4))[0]), wanted);
     });
   }
 }

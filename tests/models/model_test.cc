@@ -13,6 +13,7 @@
 #include "converter/tensor_file.h"
 #include "runtime/model_file.h"
 #include "runtime/session.h"
+#include "tests/support/sanitizers.h"
 
 namespace pleat {
 namespace {

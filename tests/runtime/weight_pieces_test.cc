@@ -15,6 +15,7 @@
 #include "runtime/cpu_budget.h"
 #include "tests/support/model_bytes.h"
 #include "tests/support/random.h"
+#include "tests/support/sanitizers.h"
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define PLEAT_HOOKS_THREADS 1

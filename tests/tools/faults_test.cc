@@ -2,6 +2,7 @@
 // target is the old file, the new one or none, never a part.
 #include <gtest/gtest.h>
 
+#include "tests/support/sanitizers.h"
 #include "tests/tools/shell.h"
 
 namespace pleat::tools {
