@@ -34,7 +34,7 @@ inline double MostMultiplyAdds() {
 inline bool PlanAndRun(const std::shared_ptr<const runtime::Model>& model, int64_t open,
                        FuzzCounts& counts) {
   constexpr int64_t kMaxArenaBytes = int64_t{64} << 20;
-  static const double kMostMultiplyAdds = MostMultiplyAdds();
+  static const double most_multiply_adds = MostMultiplyAdds();
   std::vector<runtime::Shape> shapes;
   std::vector<runtime::Tensor> inputs;
   int64_t elements = 0;
@@ -50,7 +50,7 @@ inline bool PlanAndRun(const std::shared_ptr<const runtime::Model>& model, int64
   const auto plan = session.Prepare(shapes);
   if (!plan.ok()) return false;
   ++counts.planned;
-  if ((*plan)->multiply_adds <= kMostMultiplyAdds && session.Run(inputs).ok()) ++counts.ran;
+  if ((*plan)->multiply_adds <= most_multiply_adds && session.Run(inputs).ok()) ++counts.ran;
   return true;
 }
 
