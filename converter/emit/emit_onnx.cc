@@ -430,11 +430,11 @@ Result<std::string> Write(std::span<const std::byte> bytes, const ConvertOptions
   }
   Fates fates;
   ConvertOptions staged = options;
-  staged.stop_after = "fold_forward";
+  staged.stop_after = "fold_forward_again";
   staged.on_stage = [&](const std::string& stage, const Graph& graph) {
     if (stage == "canonicalize_affine") fates.Before(graph);
     if (stage == "fold_backward") fates.BeforeMerging(graph);
-    if (stage == "fold_forward") fates.After(graph);
+    if (stage == "fold_forward_again") fates.After(graph);
   };
   const std::string text = marked.SerializeAsString();
   marked.Clear();

@@ -24,6 +24,10 @@ std::vector<fb::BatchNormT*> BatchNorms::Of(const Node& node) const {
   return entries;
 }
 
+bool BatchNorms::IsOne(const Node& node) const {
+  return !node.sources.empty() && by_name_.contains(node.sources.front());
+}
+
 void BatchNorms::MarkFolded(const Node& node, const std::string& kind, const std::string& into) {
   for (fb::BatchNormT* entry : Of(node)) {
     entry->status = fb::FoldStatus::Folded;

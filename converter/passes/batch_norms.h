@@ -18,6 +18,8 @@ class BatchNorms {
 
   // The batch normalisations of the source that `node` stands for, in the order of the graph.
   std::vector<fb::BatchNormT*> Of(const Node& node) const;
+  // Whether `node` is a batch norm or a step of one that was spelled out, not what took one.
+  bool IsOne(const Node& node) const;
   // Writes into their entries that they went into the node named `into`.
   void MarkFolded(const Node& node, const std::string& kind, const std::string& into);
   // Writes into their entries why they stay; a later fold may still overrule it.

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "converter/passes/affine.h"
+#include "converter/passes/batch_norms.h"
 #include "converter/passes/passes.h"
 #include "converter/seeded_bugs.h"
 #include "kernels/activation.h"
@@ -160,13 +161,12 @@ int ChooseAxis(const Graph& graph, const Uses& uses, const Node& node, const Ste
   return TypeOf(graph, step.x).rank() > 1 ? 1 : 0;
 }
 
-}  // namespace
-
-Status CanonicalizeAffine(Graph& graph) {
+Status Canonicalize(Graph& graph, bool of_norms) {
   const Uses uses(graph);
+  const BatchNorms norms(graph);
   for (Node& node : graph.nodes) {
     auto step = MatchStep(graph, node);
-    if (!step) continue;
+    if (!step || (!of_norms && norms.IsOne(node))) continue;
     const Type& type = TypeOf(graph, step->x);
     const int axis = ChooseAxis(graph, uses, node, *step);
     if (axis < 0 || axis >= type.rank()) continue;
@@ -183,5 +183,11 @@ Status CanonicalizeAffine(Graph& graph) {
   }
   return Status::Ok();
 }
+
+}  // namespace
+
+Status CanonicalizeAffine(Graph& graph) { return Canonicalize(graph, /*of_norms=*/true); }
+
+Status CanonicalizeAffineAgain(Graph& graph) { return Canonicalize(graph, /*of_norms=*/false); }
 
 }  // namespace pleat::converter

@@ -112,14 +112,13 @@ std::vector<size_t> FoldParts(Graph& graph, Uses& uses, BatchNorms& norms, size_
   }
 }
 
-}  // namespace
-
-Status FoldBackward(Graph& graph) {
+Status Fold(Graph& graph, bool of_norms) {
   Uses uses(graph);
   BatchNorms norms(graph);
   std::vector<bool> told(graph.nodes.size(), false);
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
+    if (!of_norms && (node.As<fb::SplitT>() != nullptr || norms.IsOne(node))) continue;
     if (node.As<fb::SplitT>() != nullptr) {
       for (const size_t step : FoldParts(graph, uses, norms, i)) told[step] = true;
     }
@@ -128,5 +127,11 @@ Status FoldBackward(Graph& graph) {
   DropEmptyNodes(graph);
   return Status::Ok();
 }
+
+}  // namespace
+
+Status FoldBackward(Graph& graph) { return Fold(graph, /*of_norms=*/true); }
+
+Status FoldBackwardAgain(Graph& graph) { return Fold(graph, /*of_norms=*/false); }
 
 }  // namespace pleat::converter

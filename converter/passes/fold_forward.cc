@@ -22,9 +22,7 @@ bool SaysMore(const std::string& code) {
          code == "NEG_SCALE" || code == "OVERFLOW" || code == "UNDERFLOW";
 }
 
-}  // namespace
-
-Status FoldForward(Graph& graph) {
+Status Fold(Graph& graph, bool of_norms) {
   Uses uses(graph);
   BatchNorms norms(graph);
   for (size_t i = graph.nodes.size(); i-- > 0;) {
@@ -35,6 +33,7 @@ Status FoldForward(Graph& graph) {
         graph.ConstantOf(node.inputs[2]) == nullptr) {
       continue;
     }
+    if (!of_norms && norms.IsOne(node)) continue;
     const Affine affine = AffineOf(graph, node);
     if (!affine.IsFinite()) continue;
     ForwardFold fold(graph, uses);
@@ -51,5 +50,11 @@ Status FoldForward(Graph& graph) {
   DropEmptyNodes(graph);
   return Status::Ok();
 }
+
+}  // namespace
+
+Status FoldForward(Graph& graph) { return Fold(graph, /*of_norms=*/true); }
+
+Status FoldForwardAgain(Graph& graph) { return Fold(graph, /*of_norms=*/false); }
 
 }  // namespace pleat::converter

@@ -35,6 +35,11 @@ Status FoldBackward(Graph& graph);
 Status MergeConvolutions(Graph& graph);
 // ScaleShift goes into the linear operators that read it.
 Status FoldForward(Graph& graph);
+// The same of what is left, where what folded has made way; but not of a batch norm that stays,
+// whose reason is told.
+Status CanonicalizeAffineAgain(Graph& graph);
+Status FoldBackwardAgain(Graph& graph);
+Status FoldForwardAgain(Graph& graph);
 // Channels that are constant are left out, and added where they are read.
 Status DropDeadChannels(Graph& graph);
 

@@ -54,6 +54,20 @@ TEST(CanonicalizeAffine, ConstantThatEnlargesTheImageStays) {
   }
 }
 
+// libFuzzer's find: the norm behind a product hid that a Recurrent takes it, until it folded.
+TEST(CanonicalizeAffine, WhatFoldedMakesWayForOthers) {
+  Net net;
+  const ValueId product = net.MatMul(net.Input({2, 4, 6}), net.Weights({6, 3}), net.Weights({3}));
+  fb::ReduceT mean;
+  mean.kind = fb::ReduceKind::Mean;
+  mean.axes = {0, 1};
+  mean.keepdims = true;
+  const ValueId norm = net.BatchNorm(net.Add(std::move(mean), {product}));
+  const ValueId scaled = net.Binary(Mul, net.Constant({3}, {1, 2, 4}), norm);
+  net.Output(net.Recurrent(net.BatchNorm(scaled, 1, {2}, {0}), {}));
+  EXPECT_EQ(Count<fb::BinaryT>(ExpectSameAnswers(net.graph)), 0);
+}
+
 TEST(CanonicalizeAffine, SpelledOutBatchNorm) {
   Net net;
   const ValueId y = Producer(net);
